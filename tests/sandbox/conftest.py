@@ -17,7 +17,7 @@ REFUSED = "refused with -71 (recipient number is shorter than 7 digits): recipie
 
 
 class Wire:
-    """Talks to one sandbox as a client of the vendor would, and lets a test spoil any part."""
+    """A client of the vendor's API for one sandbox; tests may make any part of a request wrong."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
@@ -29,7 +29,7 @@ class Wire:
         self.sandbox.clear_faults()
 
     def headers(self, timestamp=None, *, api_key=None, secret=None, **changed):
-        """Sign with these parts; ``None`` takes the sandbox's own, a header changed to None is left out."""
+        """Return signed headers; ``None`` means the sandbox's value, a header changed to None is left out."""
         timestamp = str(int(time.time())) if timestamp is None else timestamp
         api_key = api_key or self.sandbox.api_key
         signed = f"{api_key}{secret or self.sandbox.secret}{timestamp}"
@@ -73,7 +73,7 @@ def running_sandbox():
 
 @pytest.fixture
 def sandbox(running_sandbox):
-    """A sandbox with the documentation's own credentials that has got nothing yet."""
+    """An empty sandbox with the credentials of the vendor's documentation."""
     running_sandbox.clear()
     running_sandbox.clear_faults()
     running_sandbox.push_to(None)
@@ -92,14 +92,14 @@ def wire_to():
 
 @pytest.fixture
 def start_sandbox():
-    """Start a sandbox of one's own; it ends with the test."""
+    """Start another sandbox; it stops with the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Sandbox(**options))
 
 
 @pytest.fixture
 def message():
-    """A custom text message that the vendor accepts, with changes; None leaves a key out."""
+    """A valid text message with changes; None leaves a key out."""
 
     def make(**changes):
         body = {
@@ -120,7 +120,7 @@ def message():
 
 @pytest.fixture
 def template_message(message):
-    """A message by a WhatsApp template that the vendor accepts, with changes in the template."""
+    """A valid message with a WhatsApp template, with changes in the template."""
 
     def make(**changes):
         template = {

@@ -1,4 +1,4 @@
-"""A customer's server that takes pushes, as hostile as a test wants it."""
+"""A customer's server that receives pushes and answers as the test wants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver:
-    """Keeps what is pushed; ``answers`` are the codes of the next answers, 200 after them."""
+    """Stores pushes; ``answers`` are the HTTP statuses of the next answers, then 200."""
 
     def __init__(self):
         self.got, self.paths, self.headers, self.answers = [], [], [], []
@@ -52,7 +52,7 @@ class Receiver:
 
 
 def until(condition):
-    """Wait for something that must become true; a busy machine may take long."""
+    """Wait for a condition; a busy machine may take long."""
     for _ in range(6000):
         if condition():
             return
@@ -61,7 +61,7 @@ def until(condition):
 
 
 def state_of(wire, **wanted):
-    """Wait until the webhook's counts are so."""
+    """Wait until the webhook has these counts."""
 
     def state():
         return wire.control("GET", "webhook").json()

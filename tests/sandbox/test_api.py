@@ -35,7 +35,7 @@ def test_messages_are_listed_as_plain_json(wire, sandbox, message):
     ]
 
 
-def test_messages_can_be_asked_for_by_recipient(wire, message):
+def test_messages_can_be_filtered_by_recipient(wire, message):
     wire.custom(message())
     wire.custom(message(recipient="8614718004557"))
     found = wire.control("GET", "messages", params={"recipient": "+86 147-1800-4557"}).json()
@@ -80,7 +80,7 @@ def test_requests_are_listed_with_what_was_received_and_answered(wire, sandbox, 
     assert (second["method"], second["answer"]["balance"], second["body"]) == ("GET", "1000.00", None)
 
 
-def test_no_list_holds_key_secret_or_sign(wire, sandbox, message):
+def test_no_list_contains_key_secret_or_sign(wire, sandbox, message):
     headers = wire.headers(Authorization="Basic abc", Cookie="session=abc")
     wire.custom(message(), headers)
     wire.custom(message(), headers | {"Sign": "f" * 32})
@@ -91,7 +91,7 @@ def test_no_list_holds_key_secret_or_sign(wire, sandbox, message):
         assert secret not in whole
 
 
-def test_two_signs_can_be_told_apart_without_being_shown(wire, sandbox):
+def test_fingerprints_distinguish_signs_without_showing_them(wire, sandbox):
     once = wire.headers("1700000000")
     for headers in (once, once, wire.headers("1700000001"), wire.headers(Sign=None)):
         wire.balance(headers)
@@ -100,21 +100,21 @@ def test_two_signs_can_be_told_apart_without_being_shown(wire, sandbox):
     assert (len(one), missing) == (12, "")
 
 
-def test_a_request_tells_whether_its_sign_fits_even_if_a_fault_answered(wire, sandbox, message):
+def test_sign_is_valid_is_set_even_if_a_fault_answered(wire, sandbox, message):
     sandbox.fail_next(2, http_status=503)
     wire.custom(message(), wire.headers("1"))
     wire.custom(message(), wire.headers(secret="other"))
     assert [(one.sign_is_valid, bool(one.cause)) for one in sandbox.requests] == [(True, True), (False, True)]
 
 
-def test_headers_of_a_request_are_found_whatever_their_letter_case(wire, sandbox):
+def test_headers_of_a_request_are_case_insensitive(wire, sandbox):
     wire.balance()
     headers = sandbox.requests[0].headers
     assert headers["Content-Type"] == headers["content-type"] == "application/json;charset=UTF-8"
     assert headers["Sign"] == headers["API-KEY"] == "***"
 
 
-def test_a_body_over_one_mebibyte_is_answered_413(wire, sandbox, message):
+def test_a_body_over_1_mib_is_answered_with_413(wire, sandbox, message):
     room = (1 << 20) - len(json.dumps(message(text={"body": ""})))
     assert wire.custom(message(text={"body": "x" * room})).json()["status"] == "0"
     answer = wire.custom(message(text={"body": "x" * (room + 1)}))
@@ -124,7 +124,7 @@ def test_a_body_over_one_mebibyte_is_answered_413(wire, sandbox, message):
     assert wire.control("POST", "faults", data=b" " * (1 << 20) + b"{}").status_code == 413
 
 
-def test_a_body_that_never_says_its_length_is_stopped_too(wire, sandbox):
+def test_a_body_over_1_mib_without_content_length_is_answered_with_413(wire, sandbox):
     def parts():
         for _ in range(1025):
             yield b"x" * 1024
@@ -135,7 +135,7 @@ def test_a_body_that_never_says_its_length_is_stopped_too(wire, sandbox):
     assert answer.status_code == 413
 
 
-def test_a_client_that_leaves_amid_its_body_is_no_request(wire, sandbox, message):
+def test_a_client_that_disconnects_during_its_body_makes_no_request(wire, sandbox, message):
     leaving = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
     leaving.putrequest("POST", "/wa/custom/sendMsg")
     leaving.putheader("Content-Length", "1000")
@@ -153,7 +153,7 @@ def test_a_client_that_leaves_amid_its_body_is_no_request(wire, sandbox, message
         ("POST", "/sms/getBalance", "GET"),
     ],
 )
-def test_another_method_is_answered_405_and_seen(wire, sandbox, method, path, allowed):
+def test_a_wrong_method_is_answered_with_405_and_listed(wire, sandbox, method, path, allowed):
     sandbox.fail_next(status=-5)
     answer = wire.session.request(method, sandbox.url + path, headers=wire.headers(), timeout=5)
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
@@ -189,7 +189,7 @@ def test_other_paths_are_not_found(wire, sandbox, path):
         ("POST", "/"),
     ],
 )
-def test_what_is_meant_for_the_vendor_and_goes_elsewhere_is_seen(wire, sandbox, message, method, path):
+def test_vendor_requests_to_a_wrong_path_are_listed(wire, sandbox, message, method, path):
     sandbox.fail_next(status=-5)
     body = message() if method == "POST" else None
     answer = wire.session.request(method, sandbox.url + path, headers=wire.headers(), json=body, timeout=5)
@@ -206,7 +206,7 @@ def test_what_is_meant_for_the_vendor_and_goes_elsewhere_is_seen(wire, sandbox, 
 
 
 @pytest.mark.parametrize("path", ["/sandbox/nothing", "/sandbox", "/sandbox/wa/custom/sendMsg"])
-def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
+def test_requests_to_unknown_sandbox_paths_are_not_listed(wire, sandbox, path):
     assert wire.session.post(sandbox.url + path, timeout=5).status_code == 404
     assert sandbox.requests == []
 
@@ -220,25 +220,25 @@ def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
         ("recipient=", "recipient: a phone number, '' given"),
     ],
 )
-def test_a_filter_that_cannot_be_is_an_error(wire, name, query, error):
+def test_an_invalid_filter_is_an_error(wire, name, query, error):
     answer = wire.control("GET", f"{name}?{query}")
     error += ", wait, timeout" if name == "messages" and "unknown" in error else ""
     assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
 @pytest.mark.parametrize(("method", "name"), [("POST", "messages"), ("DELETE", "refused"), ("PUT", "faults")])
-def test_the_api_takes_no_other_methods(wire, method, name):
+def test_other_methods_of_the_json_api_get_405(wire, method, name):
     assert wire.control(method, name).status_code == 405
 
 
-def test_halves_of_characters_do_not_break_a_list(wire, sandbox, message):
+def test_surrogates_do_not_break_a_list(wire, sandbox, message):
     raw = json.dumps(message()).replace("42 rows loaded", r"\ud83d").encode()
     assert wire.custom(raw).json()["status"] == "0"
     assert json.loads(wire.control("GET", "messages").content)[0]["text"] == "\ud83d"
     assert wire.session.get(sandbox.url).status_code == 200
 
 
-def test_a_header_that_is_sent_twice_is_seen_twice(wire, sandbox):
+def test_a_header_sent_twice_is_listed_twice(wire, sandbox):
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
     connection.putrequest("GET", "/sms/getBalance")
     for name, value in [*wire.headers().items(), ("X-Trace", "1"), ("X-Trace", "2")]:
@@ -250,14 +250,14 @@ def test_a_header_that_is_sent_twice_is_seen_twice(wire, sandbox):
     assert wire.control("GET", "requests").json()[0]["headers"]["x-trace"] in ("1", "2", "1, 2")
 
 
-def test_a_short_secret_hides_no_other_header(start_sandbox, wire_to, message):
+def test_a_short_secret_does_not_mask_other_headers(start_sandbox, wire_to, message):
     sandbox = start_sandbox(api_key="k", secret="it's")
     wire_to(sandbox).custom(message(), {"ApiKey": "k", "Secret": "it's", "X-Trace": "kept, it's mine"})
     seen = sandbox.requests[0].headers
     assert [seen[name] for name in ("ApiKey", "Secret", "X-Trace")] == ["***", "***", "kept, it's mine"]
 
 
-def test_key_secret_and_sign_are_hidden_under_a_wrong_name_too(wire, sandbox, message):
+def test_key_secret_and_sign_are_masked_in_wrong_headers_too(wire, sandbox, message):
     headers = wire.headers()
     wrong = {
         "ApiKey": sandbox.api_key,
@@ -278,7 +278,7 @@ def test_key_secret_and_sign_are_hidden_under_a_wrong_name_too(wire, sandbox, me
     assert sandbox.secret not in repr(vars(sandbox)["_vendor"])
 
 
-def test_messages_can_be_waited_for(wire, message):
+def test_a_list_of_messages_with_wait_returns_once_they_arrive(wire, message):
     with ThreadPoolExecutor(1) as beside:
         waiting = beside.submit(wire.control, "GET", "messages?wait=2&timeout=60")
         for number in range(2):
@@ -288,7 +288,7 @@ def test_messages_can_be_waited_for(wire, message):
     assert wire.control("GET", "messages?wait=2&limit=1").links["next"]["url"]
 
 
-def test_messages_that_do_not_come_are_an_error_that_says_what_came(wire, message):
+def test_a_timeout_of_wait_is_an_error_that_lists_the_messages(wire, message):
     wire.custom(message())
     answer = wire.control("GET", "messages?wait=2&timeout=2")
     assert answer.status_code == 408
@@ -296,7 +296,7 @@ def test_messages_that_do_not_come_are_an_error_that_says_what_came(wire, messag
 
 
 @for_each("query", ["wait=-1", "wait=two", "wait=1&timeout=61", "wait=1&timeout=x"])
-def test_a_wait_out_of_its_range_is_refused_by_name(wire, query):
+def test_the_error_of_a_wait_out_of_range_gives_the_range(wire, query):
     answer = wire.control("GET", f"messages?{query}")
     assert answer.status_code == 400
     assert "a whole number from 0" in answer.json()["error"]

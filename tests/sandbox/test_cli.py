@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Running:
-    """The command in a process of its own."""
+    """The command in a separate process."""
 
     def __init__(self, *options):
         self.process = subprocess.Popen(
@@ -53,7 +53,7 @@ class Running:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_is_takes_a_message_and_ends_in_peace(wire_to, message, number):
+def test_it_prints_its_address_accepts_a_message_and_stops_cleanly(wire_to, message, number):
     running = Running()
     assert running.lines[0] == f"itnio-sandbox answers at {running.url}\n"
     assert running.lines[1] == f"Messages are shown at    {running.url}/\n"
@@ -67,7 +67,7 @@ def test_it_says_where_it_is_takes_a_message_and_ends_in_peace(wire_to, message,
     )
 
 
-def test_its_options_make_the_account(wire_to, message):
+def test_options_set_the_account(wire_to, message):
     running = Running(
         *("--api-key", "k", "--secret", "it's", "--app-id", "one", "--app-id", "two"),
         *(
@@ -99,13 +99,13 @@ def test_its_options_make_the_account(wire_to, message):
     assert wire.custom(message(appId="two", businessPhone="17376111187")).json()["status"] == "0"
     assert wire.custom(message(appId="two")).json()["status"] == "-68"
     assert wire.control("GET", "messages").json()[0]["status"] == "read"  # all windows are open
-    assert len(requests.get(f"{running.url}/sandbox/refused", timeout=5).json()) == 1  # of two
+    assert len(requests.get(f"{running.url}/sandbox/refused", timeout=5).json()) == 1  # of two messages
     code, _, err = running.end(signal.SIGINT)
     assert code == 0
     assert "it's" not in err
 
 
-def test_its_options_let_messages_fail_and_answers_come_late(wire_to, message):
+def test_options_set_failing_shares_and_a_latency(wire_to, message):
     options = ("--fail", "50%", "--fail", "25%:-5", "--latency", "20ms", "--seed", "1")
     running = Running(*options)
     wire = wire_to(running)
@@ -119,7 +119,7 @@ def test_its_options_let_messages_fail_and_answers_come_late(wire_to, message):
         assert [wire.custom(message()).json()["status"] for _ in range(40)] == first
 
 
-def test_its_options_push_to_a_webhook(wire_to, message):
+def test_options_set_a_webhook(wire_to, message):
     with Receiver() as receiver:
         options = ("--push-scale", "0.01", "--push-disorder", "--push-twice")
         running = Running("--webhook", receiver.url, *options)
@@ -136,7 +136,7 @@ def test_its_options_push_to_a_webhook(wire_to, message):
     assert "a-token" not in err
 
 
-def test_an_address_that_can_not_be_ends_it_with_2(capsys, handlers_restored):
+def test_an_invalid_webhook_ends_it_with_2_and_is_not_shown(capsys, handlers_restored):
     assert command.main(["--port", "0", "--webhook", "http://user:secret@example.com/"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("itnio-sandbox: error: webhook: an http or https address")
@@ -151,7 +151,7 @@ def test_shares_of_over_100_percent_end_it_with_2(capsys, handlers_restored):
     )
 
 
-def test_a_taken_port_ends_it_with_2_and_one_line(capsys, handlers_restored):
+def test_a_port_in_use_ends_it_with_2_and_one_line(capsys, handlers_restored):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert command.main(["--port", str(port)]) == 2
@@ -179,7 +179,7 @@ def test_without_the_extra_main_returns_2(monkeypatch, capsys, handlers_restored
         (["--seed", "x"], "invalid int value"),
     ],
 )
-def test_a_wrong_option_is_named(capsys, options, text):
+def test_the_error_of_an_invalid_option_names_it(capsys, options, text):
     with pytest.raises(SystemExit) as ended:
         command.main([f"{options[0]}={options[1]}"])
     assert ended.value.code == 2
@@ -200,12 +200,12 @@ def test_a_wrong_option_is_named(capsys, options, text):
         ("--latency=601s", "latency: seconds, from 0 to 600, 601.0 given"),
     ],
 )
-def test_a_value_that_can_not_be_ends_it_with_2(capsys, handlers_restored, option, text):
+def test_an_invalid_value_ends_it_with_2(capsys, handlers_restored, option, text):
     assert command.main([option]) == 2
     assert capsys.readouterr().err.startswith(f"itnio-sandbox: error: {text}")
 
 
-def test_a_host_of_another_machine_is_an_error(capsys, handlers_restored):
+def test_a_host_of_another_machine_ends_it_with_2(capsys, handlers_restored):
     assert command.main(["--host", "192.0.2.1"]) == 2
     assert "cannot listen on 192.0.2.1 port 8025" in capsys.readouterr().err
 

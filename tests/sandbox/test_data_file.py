@@ -1,4 +1,4 @@
-"""``--data``: what the sandbox got survives its process."""
+"""``--data``: the sandbox's content survives its process."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_everything_is_the_same_after_a_restart(kept, message, template_message)
         assert sandbox.messages[0].body is sandbox.requests[0].body  # not twice in memory
 
 
-def test_windows_are_open_and_closed_as_before(kept, message):
+def test_windows_are_restored_after_a_restart(kept, message):
     with kept() as sandbox:
         sandbox.window_open(RECIPIENT)
         sandbox.window_open("8614718004557")
@@ -87,7 +87,7 @@ def test_windows_are_open_and_closed_as_before(kept, message):
         assert [one.status for one in sandbox.messages] == ["read", "failed"]
 
 
-def test_no_number_and_no_id_comes_twice_also_after_all_was_cleared(kept, message):
+def test_numbers_and_ids_are_never_reused_also_after_a_clear(kept, message):
     numbers, ids = [], []
     for clears in (False, True, False):
         with kept() as sandbox:
@@ -100,7 +100,7 @@ def test_no_number_and_no_id_comes_twice_also_after_all_was_cleared(kept, messag
     assert len(set(ids)) == 3
 
 
-def test_clearing_clears_the_file(kept, path, message):
+def test_clear_empties_the_file(kept, path, message):
     with kept(webhook="http://127.0.0.1:9/", push_scale=1) as sandbox:
         sandbox.wire.custom(message())
         sandbox.wire.custom(message(recipient="1"))
@@ -113,7 +113,7 @@ def test_clearing_clears_the_file(kept, path, message):
         assert all_of(sandbox) == ([], [], [], [])
 
 
-def test_statuses_still_to_come_come_after_the_restart(kept, template_message):
+def test_pending_statuses_continue_after_a_restart(kept, template_message):
     with kept(push_scale=1000) as sandbox:
         sandbox.wire.template(template_message())
         sandbox.wire.template(template_message(name="pushed_already"))
@@ -125,7 +125,7 @@ def test_statuses_still_to_come_come_after_the_restart(kept, template_message):
         assert [[one.status for one in message.statuses] for message in sandbox.messages] == [names] * 2
 
 
-def test_the_file_keeps_no_more_than_the_sandbox(kept, path, message):
+def test_the_file_contains_no_more_than_the_sandbox_keeps(kept, path, message):
     for keep in (5, 3):
         with kept(keep=keep) as sandbox:
             for number in range(6):
@@ -139,12 +139,12 @@ def test_the_file_keeps_no_more_than_the_sandbox(kept, path, message):
         assert [len(one) for one in all_of(sandbox)] == [2, 2, 6, 0]
 
 
-def test_pushes_that_wait_go_on_after_the_restart(kept, message):
+def test_pending_pushes_continue_after_a_restart(kept, message):
     with Receiver() as receiver:
         receiver.answers += [503] * 2
         with kept(webhook=receiver.url, push_scale=1, open_windows=True) as sandbox:
             sandbox.reply(recipient=RECIPIENT, text="hello")
-            sandbox.wire.custom(message(recipient="99970000001"))  # sent, and nothing more
+            sandbox.wire.custom(message(recipient="99970000001"))  # gets the status sent only
             state_of(sandbox.wire, failed_tries=2)
             message_id = sandbox.messages[0].id
         receiver.got.clear()
@@ -158,7 +158,7 @@ def test_pushes_that_wait_go_on_after_the_restart(kept, message):
         assert [one["messageId"] for one in receiver.got] == [sandbox.messages[-1].id] * 3
 
 
-def test_pushes_wait_in_the_file_until_there_is_an_address(kept):
+def test_pending_pushes_wait_in_the_file_for_a_webhook(kept):
     with Receiver() as receiver:
         with kept(webhook="http://127.0.0.1:9/", push_scale=1) as sandbox:
             sandbox.reply(recipient=RECIPIENT, text="hello")
@@ -175,13 +175,13 @@ def test_pushes_wait_in_the_file_until_there_is_an_address(kept):
 
 
 def started(path):
-    """Start the command on the file, and give its process with what it prints first."""
+    """Start the command with the file; return its process and the first line it prints."""
     command = [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--port", "0", "--data", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return process, process.stdout.readline()
 
 
-def test_what_was_accepted_is_there_after_sigkill(path, wire_to, message):
+def test_accepted_messages_survive_sigkill(path, wire_to, message):
     process, line = started(path)
     account = Sandbox()
     account._port = int(re.search(r":(\d+)$", line.strip())[1])
@@ -204,7 +204,7 @@ def test_what_was_accepted_is_there_after_sigkill(path, wire_to, message):
     with Sandbox(data=path) as sandbox:
         ids = [one.id for one in sandbox.messages]
         assert ids[: len(answered)] == answered
-        assert len(ids) - len(answered) in (0, 1)  # the last may have been kept and not answered
+        assert len(ids) - len(answered) in (0, 1)  # the last one may have been stored and not answered
 
 
 def test_a_second_sandbox_on_the_file_is_refused(kept, path, message):
@@ -220,7 +220,7 @@ def test_a_second_sandbox_on_the_file_is_refused(kept, path, message):
         assert len(sandbox.messages) == 1
 
 
-def test_it_starts_again_in_the_same_process(path, wire_to, message):
+def test_a_sandbox_with_a_file_can_be_started_again_in_the_same_process(path, wire_to, message):
     sandbox = Sandbox(data=path)
     for count in (1, 2):
         with sandbox:
@@ -281,7 +281,7 @@ def write_strange_row(path):
         (lambda path: path.mkdir(), "cannot be opened: Is a directory"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_and_left_as_it_is(path, write, why):
+def test_an_unusable_file_is_named_and_left_unchanged(path, write, why):
     write(path)
     before = None if path.is_dir() else path.read_bytes()
     with pytest.raises(RuntimeError) as caught:
@@ -294,20 +294,20 @@ def test_a_file_that_cannot_be_used_is_named_and_left_as_it_is(path, write, why)
 
 
 @pytest.mark.parametrize("name", ["missing/sandbox.db", "/proc/sandbox.db"])
-def test_a_place_that_takes_no_file_is_named(path, name):
+def test_a_path_where_no_file_can_be_created_is_named(path, name):
     with pytest.raises(RuntimeError, match=f"^data: .*{name} cannot be opened: ") as caught:
         Sandbox(data=path.parent / name).start()
     assert "No such file or directory" in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_place_that_is_read_only_is_named(path):
+def test_a_read_only_folder_is_an_error(path):
     path.parent.chmod(0o500)
     with pytest.raises(RuntimeError, match="cannot be opened: Permission denied"):
         Sandbox(data=path).start()
 
 
-def test_an_empty_file_is_begun(path, kept, message):
+def test_an_empty_file_is_initialised(path, kept, message):
     path.touch()
     with kept() as sandbox:
         sandbox.wire.custom(message())
@@ -315,7 +315,7 @@ def test_an_empty_file_is_begun(path, kept, message):
         assert len(sandbox.messages) == 1
 
 
-def test_only_its_owner_can_read_it(kept, path, message):
+def test_only_its_owner_can_read_the_file(kept, path, message):
     path.touch(mode=0o644)
     with kept() as sandbox:
         sandbox.wire.custom(message())
@@ -349,7 +349,7 @@ def test_a_message_that_cannot_be_written_is_not_accepted(kept, message):
         assert len(sandbox.messages) == 2
 
 
-def test_threads_that_write_at_once_lose_nothing(kept, message):
+def test_concurrent_writes_lose_nothing(kept, message):
     with kept() as sandbox:
         threads = [
             threading.Thread(
@@ -369,7 +369,7 @@ def test_threads_that_write_at_once_lose_nothing(kept, message):
         assert (len(sandbox.messages), len(sandbox.replies)) == (50, 200)
 
 
-def test_a_duplicate_and_a_pressed_button_are_known_after_a_restart(kept, message):
+def test_duplicates_and_chosen_buttons_are_recognised_after_a_restart(kept, message):
     buttons = [{"type": "reply", "reply": {"id": "1", "title": "Yes"}}]
     content = {"type": "button", "body": {"text": "Again?"}, "action": {"buttons": buttons}}
     asks = message(type="interactive", interactive=content)

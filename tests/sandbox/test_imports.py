@@ -1,4 +1,4 @@
-"""The sandbox is the other side of the wire: it shares nothing with the rest of the package."""
+"""The sandbox stands for the vendor, so it imports nothing else of the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import airflow_provider_itnio.sandbox as package
 FOLDER = Path(package.__file__).parent
 
 
-def test_a_running_sandbox_has_loaded_nothing_else_and_no_server_until_it_is_asked_for():
+def test_the_sandbox_imports_no_other_part_and_the_server_only_on_demand():
     script = """
 import sys, airflow_provider_itnio.sandbox
 print("uvicorn" in sys.modules, "starlette" in sys.modules)
@@ -43,6 +43,6 @@ def test_without_the_extra_the_import_says_what_to_install(monkeypatch):
         _ = package.Sandbox
 
 
-def test_unknown_names_are_unknown():
+def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Inbox'"):
         _ = package.Inbox

@@ -1,4 +1,4 @@
-"""``GET /sandbox/openapi.json`` describes the sandbox's own API as it is."""
+"""``GET /sandbox/openapi.json`` describes the sandbox's own API completely."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def document(wire):
 
 @pytest.fixture
 def routes(sandbox):
-    """Give the routes under /sandbox/ that the server has, by method and path."""
+    """Return the server's routes under /sandbox/ by method and path."""
     app = sandbox_app(sandbox._vendor, (), sandbox.connection_json)
     return {
         (method.lower(), re.sub(r":\w+}", "}", route.path)): route
@@ -52,7 +52,7 @@ def test_it_has_every_route_and_no_other(document, routes):
     assert all(told["summary"].endswith(".") for told in operations(document).values())
 
 
-def test_it_has_all_that_a_route_takes(document, routes):
+def test_it_has_all_parameters_of_each_route(document, routes):
     for key, told in operations(document).items():
         what = getattr(routes[key].endpoint, "operation", None)
         names = {one["name"] for one in told["parameters"] if one["in"] == "query"}
@@ -90,7 +90,7 @@ def _below(kind):
         ("webhook", [{"url": "http://127.0.0.1:9/"}], {}),
     ],
 )  # fmt: skip
-def test_what_the_schema_takes_the_sandbox_takes_and_what_it_refuses_too(wire, document, path, good, bad):
+def test_the_schema_and_the_sandbox_accept_and_refuse_the_same(wire, document, path, good, bad):
     told = document["paths"][f"/sandbox/{path}"]["post"]
     takes = Draft202012Validator(
         schema_of(document, told["requestBody"]["content"]["application/json"]["schema"])
@@ -108,7 +108,7 @@ def test_what_the_schema_takes_the_sandbox_takes_and_what_it_refuses_too(wire, d
     assert wire.control("POST", path, json=bad).status_code == 400
 
 
-def test_the_lists_hold_what_is_described(wire, sandbox, document, message):
+def test_the_lists_match_their_schemas(wire, sandbox, document, message):
     wire.custom(message())
     wire.custom(message(recipient="1"))
     sandbox.reply(recipient="4930123456", text="hello")
@@ -122,8 +122,8 @@ def test_the_lists_hold_what_is_described(wire, sandbox, document, message):
         assert all(set(one) == set(fields) for one in entries)
 
 
-def test_each_field_that_is_required_is_described():
-    """Else the error that it is missing would not say what it is."""
+def test_each_required_field_has_a_description():
+    """Otherwise the error of a missing field would not describe it."""
     undescribed = {
         f"{model.__name__}.{name}"
         for model in subclasses(Given)

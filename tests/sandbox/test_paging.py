@@ -1,4 +1,4 @@
-"""Lists that are read in parts."""
+"""Lists that are read in pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def five(wire, sandbox, message):
 
 
 def pages(wire, first):
-    """Follow the links from a page on, and give the lists."""
+    """Follow the links from a page, and return the lists."""
     found = []
     answer = wire.control("GET", first)
     while True:
@@ -31,7 +31,7 @@ def pages(wire, first):
 
 @pytest.mark.parametrize("name", ["messages", "refused", "replies"])
 @pytest.mark.parametrize(("limit", "lengths"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (6, [5])])
-def test_the_parts_of_a_list_make_up_the_list(five, wire, name, limit, lengths):
+def test_the_pages_of_a_list_make_up_the_list(five, wire, name, limit, lengths):
     whole = wire.control("GET", name)
     assert "link" not in whole.headers
     found = pages(wire, f"{name}?limit={limit}")
@@ -39,16 +39,16 @@ def test_the_parts_of_a_list_make_up_the_list(five, wire, name, limit, lengths):
     assert [entry for page in found for entry in page] == whole.json()
 
 
-def test_the_parts_of_the_requests(five, wire):
+def test_the_pages_of_the_requests_make_up_the_list(five, wire):
     assert [len(one) for one in pages(wire, "requests?limit=4")] == [4, 4, 2]
 
 
-def test_the_parts_of_what_one_recipient_got(five, wire):
+def test_the_pages_of_one_recipients_messages_make_up_the_list(five, wire):
     found = pages(wire, "messages?limit=2&recipient=%2B91856321320")
     assert [[one["text"] for one in page] for page in found] == [["0", "2"], ["4"]]
 
 
-def test_what_comes_meanwhile_is_read_too_and_what_goes_leaves_no_gap(start_sandbox, wire_to, message):
+def test_items_added_or_displaced_between_pages_are_read_or_skipped(start_sandbox, wire_to, message):
     wire = wire_to(start_sandbox(keep=4))
 
     def send(*numbers):
@@ -57,7 +57,7 @@ def test_what_comes_meanwhile_is_read_too_and_what_goes_leaves_no_gap(start_sand
 
     send(0, 1, 2, 3)
     first = wire.control("GET", "messages?limit=2")
-    send(4, 5, 6)  # the first three are kept no more
+    send(4, 5, 6)  # displaces the first three
     rest = pages(wire, first.links["next"]["url"].removeprefix("/sandbox/"))
     assert [[one["text"] for one in page] for page in [first.json(), *rest]] == [
         ["0", "1"],
@@ -66,7 +66,7 @@ def test_what_comes_meanwhile_is_read_too_and_what_goes_leaves_no_gap(start_sand
     ]
 
 
-def test_after_it_was_cleared_a_link_gives_what_came_since(five, wire, sandbox, message):
+def test_after_a_clear_a_link_returns_newer_items(five, wire, sandbox, message):
     link = wire.control("GET", "messages?limit=2").links["next"]["url"]
     sandbox.clear()
     wire.custom(message(text={"body": "new"}))
@@ -86,12 +86,12 @@ def test_after_it_was_cleared_a_link_gives_what_came_since(five, wire, sandbox, 
         ("after=x", "after: a number that a Link header gave, 'x' given"),
     ],
 )
-def test_what_is_no_part_is_an_error(wire, name, query, error):
+def test_an_invalid_page_parameter_is_an_error(wire, name, query, error):
     answer = wire.control("GET", f"{name}?{query}")
     assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
-def test_a_list_without_a_limit_ends_after_ten_thousand(start_sandbox, wire_to, message):
+def test_a_list_without_a_limit_has_at_most_10000_items_per_page(start_sandbox, wire_to, message):
     sandbox = start_sandbox(keep=LARGEST_PAGE + 5)
     wire = wire_to(sandbox)
     wire.custom(message())

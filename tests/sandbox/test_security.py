@@ -1,4 +1,4 @@
-"""Other sites' pages are kept out, and browsers are told to be careful."""
+"""Pages of other sites have no access, and security headers are set."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(sandbox, method, path, **headers):
 
 
 @for_each("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
-def test_the_names_of_this_machine_are_the_sandbox(sandbox, name):
+def test_names_of_this_machine_are_accepted_as_the_host(sandbox, name):
     assert ask(sandbox, "GET", "/", Host=f"{name}:{sandbox.port}").status == 200
 
 
@@ -44,7 +44,7 @@ def test_the_names_of_this_machine_are_the_sandbox(sandbox, name):
     ["evil.example", "evil.example:{port}", "127.0.0.1", "localhost:1", "127.0.0.1:{port}.evil.example", ""],
 )
 @for_each(("method", "path"), PATHS)
-def test_another_host_is_refused_everywhere(wire, message, host, method, path):
+def test_another_host_is_refused_on_every_path(wire, message, host, method, path):
     sandbox = wire.sandbox
     wire.custom(message())
     answer = ask(sandbox, method, path, Host=host.format(port=sandbox.port))
@@ -65,7 +65,7 @@ def test_another_host_is_refused_everywhere(wire, message, host, method, path):
     ],
 )
 @for_each(("method", "path"), PATHS)
-def test_a_page_of_another_site_is_refused_everywhere(wire, message, origin, method, path):
+def test_another_origin_is_refused_on_every_path(wire, message, origin, method, path):
     sandbox = wire.sandbox
     wire.custom(message())
     host = f"127.0.0.1:{sandbox.port}"
@@ -75,14 +75,14 @@ def test_a_page_of_another_site_is_refused_everywhere(wire, message, origin, met
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_the_sandboxs_own_page_may_use_it(sandbox, name):
+def test_the_sandboxs_own_origin_is_accepted(sandbox, name):
     host = f"{name}:{sandbox.port}"
     for scheme in ("http", "https"):
         answer = ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"{scheme}://{host}")
         assert answer.status == 204
 
 
-def test_a_request_without_any_host_is_refused(sandbox):
+def test_a_request_without_a_host_header_is_refused(sandbox):
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
     connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
     connection.putrequest("GET", "/", skip_host=True)
@@ -91,7 +91,7 @@ def test_a_request_without_any_host_is_refused(sandbox):
     connection.close()
 
 
-def test_the_refusal_says_which_header(wire, sandbox):
+def test_the_refusal_names_the_header(wire, sandbox):
     answer = wire.session.get(sandbox.url, headers={"Origin": "http://evil.example"}, timeout=5)
     assert answer.json()["error"].startswith("Origin: ")
     answer = wire.session.get(sandbox.url, headers={"Host": "evil.example"}, timeout=5)
@@ -101,7 +101,7 @@ def test_the_refusal_says_which_header(wire, sandbox):
 
 @for_each(("method", "path"), [*PATHS, ("GET", "/sms/getBalance"), ("POST", "/sandbox/faults")])
 @for_each("host", ["127.0.0.1:{port}", "evil.example"])
-def test_every_answer_tells_browsers_to_be_careful(sandbox, method, path, host):
+def test_every_answer_has_security_headers(sandbox, method, path, host):
     answer = ask(sandbox, method, path, Host=host.format(port=sandbox.port))
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'self';")
@@ -114,19 +114,19 @@ def test_every_answer_tells_browsers_to_be_careful(sandbox, method, path, host):
     assert answer.headers.get("Server") is None
 
 
-def test_the_host_it_was_told_to_bind_is_the_sandbox(start_sandbox):
+def test_the_bound_host_is_accepted_as_the_host(start_sandbox):
     sandbox = start_sandbox(host="0.0.0.0")
     assert sandbox.url == f"http://127.0.0.1:{sandbox.port}"
     assert ask(sandbox, "GET", "/", Host=f"0.0.0.0:{sandbox.port}").status == 200
 
 
 @pytest.mark.parametrize("address", ["10.0.0.5", "[fd00::5]", "192.168.178.20"])
-def test_bound_to_any_address_it_has_them_all(start_sandbox, sandbox, address):
+def test_bound_to_any_address_all_ip_addresses_are_accepted_as_the_host(start_sandbox, sandbox, address):
     everywhere = start_sandbox(host="0.0.0.0")
     host = f"{address}:{everywhere.port}"
     assert ask(everywhere, "GET", "/", Host=host).status == 200
     assert ask(everywhere, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}").status == 204
-    # A page of another machine must not use it, though that machine has an address too.
+    # A page on another machine must not use it, although its host is an IP address too.
     other = f"http://10.0.0.66:{everywhere.port}"
     assert ask(everywhere, "DELETE", "/sandbox/messages", Host=host, Origin=other).status == 403
     assert ask(everywhere, "GET", "/", Host=f"{address}:1").status == 403
@@ -134,7 +134,7 @@ def test_bound_to_any_address_it_has_them_all(start_sandbox, sandbox, address):
     assert ask(sandbox, "GET", "/", Host=f"{address}:{sandbox.port}").status == 403
 
 
-def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
+def test_allowed_hosts_are_accepted_as_host_and_origin(start_sandbox):
     sandbox = start_sandbox(allowed_hosts=["Host.Docker.internal", "box:9000"])
     for host in ("host.docker.internal", "HOST.docker.internal:8025", "box:9000"):
         assert ask(sandbox, "GET", "/", Host=host).status == 200
@@ -152,6 +152,6 @@ def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
 
 
 @for_each("name", ["", "http://box", "box/", "a b", "box:port", "*", "box:123456"])
-def test_what_is_no_host_cannot_be_allowed(name):
+def test_an_invalid_allowed_host_is_refused(name):
     with pytest.raises(ValueError, match="allowed_hosts: a host such as sandbox"):
         Sandbox(allowed_hosts=[name])

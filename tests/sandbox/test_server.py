@@ -16,7 +16,7 @@ from tests.sandbox.conftest import REFUSED
 from tests.tables import for_each
 
 
-def test_it_answers_inside_the_with_and_not_after(wire_to):
+def test_it_answers_inside_the_with_block_only(wire_to):
     with Sandbox() as sandbox:
         url = sandbox.url
         assert url == f"http://127.0.0.1:{sandbox.port}"
@@ -25,7 +25,7 @@ def test_it_answers_inside_the_with_and_not_after(wire_to):
         requests.get(url, timeout=1)
 
 
-def test_what_it_got_stays_readable_after_the_end(wire_to, message):
+def test_messages_can_be_read_after_the_stop(wire_to, message):
     with Sandbox() as sandbox:
         wire_to(sandbox).custom(message())
     assert len(sandbox.messages) == 1
@@ -46,18 +46,18 @@ def test_starting_twice_is_an_error(sandbox):
         sandbox.start()
 
 
-def test_stopping_twice_is_none(start_sandbox):
+def test_stopping_twice_is_not_an_error(start_sandbox):
     sandbox = start_sandbox()
     sandbox.stop()
     sandbox.stop()
 
 
-def test_there_is_no_address_before_the_start():
+def test_the_url_before_the_start_raises():
     with pytest.raises(RuntimeError, match="no port before it is started"):
         _ = Sandbox().url
 
 
-def test_a_taken_port_is_an_error_at_once(sandbox):
+def test_a_port_in_use_is_an_error_at_once(sandbox):
     with pytest.raises(OSError, match="in use"):
         Sandbox(port=sandbox.port).start()
 
@@ -70,7 +70,7 @@ def test_a_missing_certificate_is_an_error_that_leaves_the_port_free(tmp_path):
         pass
 
 
-def test_a_server_that_cannot_start_is_an_error_and_no_hang(monkeypatch):
+def test_a_server_that_cannot_start_raises_and_does_not_hang(monkeypatch):
     async def startup(self, sockets=None):
         raise ValueError("no loop today")
 
@@ -80,7 +80,7 @@ def test_a_server_that_cannot_start_is_an_error_and_no_hang(monkeypatch):
     assert isinstance(raised.value.__cause__, ValueError)
 
 
-def test_open_connections_do_not_hang_the_end(wire_to, message):
+def test_open_connections_do_not_block_the_stop(wire_to, message):
     sandbox = Sandbox()
     sandbox.start()
     idle = socket.create_connection(("127.0.0.1", sandbox.port))
@@ -96,7 +96,7 @@ def test_open_connections_do_not_hang_the_end(wire_to, message):
 
 
 @pytest.mark.parametrize(("latency", "delay"), [(0, 600), (600, None)], ids=["by fault", "by latency"])
-def test_a_held_back_answer_does_not_hang_the_end(latency, delay, wire_to, message):
+def test_a_delayed_answer_does_not_block_the_stop(latency, delay, wire_to, message):
     sandbox = Sandbox(latency=latency)
     sandbox.start()
     if delay:
@@ -120,7 +120,7 @@ def test_a_held_back_answer_does_not_hang_the_end(latency, delay, wire_to, messa
 
 
 @pytest.mark.parametrize("path", ["/wa/custom/sendMsg", "/sandbox/faults"])
-def test_a_body_that_never_ends_does_not_hang_the_end(caplog, path):
+def test_an_incomplete_body_does_not_block_the_stop(caplog, path):
     sandbox = Sandbox()
     sandbox.start()
     stuck = socket.create_connection(("127.0.0.1", sandbox.port))
@@ -135,14 +135,14 @@ def test_a_body_that_never_ends_does_not_hang_the_end(caplog, path):
     stuck.close()
 
 
-def test_two_sandboxes_know_nothing_of_each_other(start_sandbox, wire_to, message):
+def test_two_sandboxes_are_independent(start_sandbox, wire_to, message):
     one, other = start_sandbox(), start_sandbox(secret="another")
     wire_to(one).custom(message())
     assert (len(one.messages), other.messages) == (1, [])
     assert wire_to(other).balance(wire_to(one).headers()).json()["status"] == "-1"
 
 
-def test_messages_are_found_by_a_number_as_people_write_it(wire, sandbox, message):
+def test_sent_to_finds_messages_by_any_spelling_of_the_number(wire, sandbox, message):
     wire.custom(message(recipient="8614718004557"))
     wire.custom(message())
     for number in ("+86 147-1800-4557", "(86) 147.1800.4557", 8614718004557):
@@ -150,7 +150,7 @@ def test_messages_are_found_by_a_number_as_people_write_it(wire, sandbox, messag
     assert sandbox.sent_to("147") == []
 
 
-def test_what_is_kept_has_types(wire, sandbox, message):
+def test_messages_refusals_and_requests_are_typed(wire, sandbox, message):
     wire.custom(message())
     wire.custom(message(recipient="1"))
     assert isinstance(sandbox.messages[0], ReceivedMessage)
@@ -165,14 +165,14 @@ def test_a_list_that_was_read_does_not_change(wire, sandbox, message):
     assert (len(before), sandbox.messages) == (1, [])
 
 
-def test_waiting_ends_as_soon_as_the_message_is_there(wire, sandbox, message):
+def test_wait_for_returns_as_soon_as_the_message_arrives(wire, sandbox, message):
     threading.Timer(0.2, lambda: wire.custom(message())).start()
     began = time.monotonic()
     assert [one.text for one in sandbox.wait_for(1, timeout=600)] == ["42 rows loaded"]
     assert time.monotonic() - began < 300
 
 
-def test_waiting_in_vain_says_what_came_instead(wire, sandbox, message):
+def test_the_timeout_of_wait_for_lists_what_arrived(wire, sandbox, message):
     wire.custom(message())
     wire.custom(message(recipient="123"))
     with pytest.raises(TimeoutError) as raised:
@@ -184,12 +184,12 @@ def test_waiting_in_vain_says_what_came_instead(wire, sandbox, message):
     ]
 
 
-def test_waiting_for_more_than_is_kept_is_an_error_at_once(start_sandbox):
+def test_wait_for_more_than_is_kept_raises_at_once(start_sandbox):
     with pytest.raises(ValueError, match="keeps 5"):
         start_sandbox(keep=5).wait_for(6)
 
 
-def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
+def test_only_the_latest_items_are_kept(start_sandbox, wire_to, message):
     sandbox = start_sandbox(keep=3)
     wire = wire_to(sandbox)
     for number in range(5):
@@ -213,19 +213,19 @@ def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
         ({"business_phone": []}, "business_phone: at least one value, or None"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_named(options, text):
+def test_the_error_of_an_invalid_parameter_names_it(options, text):
     with pytest.raises(ValueError, match=text):
         Sandbox(**options)
 
 
-def test_a_business_phone_is_taken_as_people_write_it(start_sandbox, wire_to, message):
+def test_a_business_phone_is_accepted_in_any_spelling(start_sandbox, wire_to, message):
     sandbox = start_sandbox(business_phone="+91 (856) 321-321")
     assert sandbox.business_phone == "91856321321"
     assert wire_to(sandbox).custom(message()).json()["status"] == "0"
 
 
 @for_each("number", [None, "abc", "", ["8614718004557"], 3.5])
-def test_messages_to_what_is_no_number_are_not_none(sandbox, number):
+def test_sent_to_with_an_invalid_number_raises(sandbox, number):
     with pytest.raises(ValueError, match="number: a phone number, "):
         sandbox.sent_to(number)
 
@@ -239,12 +239,12 @@ def test_messages_to_what_is_no_number_are_not_none(sandbox, number):
         ((1, -1), "timeout: seconds, .* -1 given"),
     ],
 )
-def test_waiting_for_what_cannot_be_is_an_error(sandbox, given, text):
+def test_wait_for_with_invalid_arguments_raises(sandbox, given, text):
     with pytest.raises(ValueError, match=text):
         sandbox.wait_for(*given)
 
 
-def test_what_came_instead_is_told_of_the_last_alone(sandbox, wire, message):
+def test_the_timeout_of_wait_for_lists_only_the_latest_items(sandbox, wire, message):
     for number in range(13):
         wire.custom(message(text={"body": f"row {number}."}))
     with pytest.raises(TimeoutError) as caught:
@@ -255,6 +255,6 @@ def test_what_came_instead_is_told_of_the_last_alone(sandbox, wire, message):
     assert ("row 2." in told, "row 3." in told, "row 12." in told) == (False, True, True)
 
 
-def test_keeping_none_makes_no_sense():
+def test_keep_0_is_refused():
     with pytest.raises(ValueError, match="keep: a whole number from 1, 0 given"):
         Sandbox(keep=0)

@@ -33,7 +33,7 @@ def test_the_connection_as_json(sandbox):
     }
 
 
-def test_the_connection_as_uri_says_the_same():
+def test_the_connection_as_uri_is_the_same():
     with Sandbox(api_key="k/e:y", secret="s@c?et#%", app_id="a&b") as sandbox:
         parts = urlsplit(sandbox.connection_uri())
         login, host = parts.netloc.split("@")
@@ -44,7 +44,7 @@ def test_the_connection_as_uri_says_the_same():
         assert json.loads(extra) == {"app_id": "a&b", "business_phone": "91856321321"}
 
 
-def test_an_account_that_accepts_any_sender_still_has_one_to_send_from():
+def test_an_account_that_accepts_any_sender_has_a_default_sender():
     sandbox = Sandbox(app_id=None, business_phone=None)
     assert (sandbox.app_id, sandbox.business_phone) == ("DGziZf5u", "91856321321")
 
@@ -75,7 +75,7 @@ def test_with_a_certificate_it_speaks_https(start_sandbox, wire_to, message, cer
     assert wire.custom(message()).json()["status"] == "0"
 
 
-def test_the_certificates_key_may_be_in_a_file_of_its_own(start_sandbox, certificate, tmp_path):
+def test_the_certificates_key_may_be_in_a_separate_file(start_sandbox, certificate, tmp_path):
     key, chain = (certificate / "server.pem").read_text().split("-----BEGIN CERTIFICATE-----", 1)
     (tmp_path / "key.pem").write_text(key)
     (tmp_path / "cert.pem").write_text("-----BEGIN CERTIFICATE-----" + chain)
@@ -87,7 +87,7 @@ def test_the_certificates_key_may_be_in_a_file_of_its_own(start_sandbox, certifi
     connection.close()
 
 
-def test_an_async_client_sends_many_at_once_and_none_is_lost(sandbox, wire, message):
+def test_concurrent_messages_of_an_async_client_are_all_accepted(sandbox, wire, message):
     async def send_all():
         async with aiohttp.ClientSession(sandbox.url, headers=wire.headers()) as session:
 
@@ -104,7 +104,7 @@ def test_an_async_client_sends_many_at_once_and_none_is_lost(sandbox, wire, mess
     assert sorted(int(one.text) for one in sandbox.messages) == list(range(200))
 
 
-def test_an_async_client_sees_a_dropped_connection(sandbox, wire, message):
+def test_a_dropped_connection_raises_in_an_async_client(sandbox, wire, message):
     async def send():
         async with aiohttp.ClientSession(sandbox.url, headers=wire.headers()) as session:
             await session.post("/wa/custom/sendMsg", json=message())
@@ -115,7 +115,7 @@ def test_an_async_client_sees_a_dropped_connection(sandbox, wire, message):
     assert len(sandbox.messages) == 1
 
 
-def test_an_idle_connection_is_closed_after_its_time(start_sandbox):
+def test_an_idle_connection_is_closed_after_keep_alive_seconds(start_sandbox):
     sandbox = start_sandbox(keep_alive=1)
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as idle:
         idle.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{sandbox.port}\r\n\r\n".encode())
@@ -123,14 +123,14 @@ def test_an_idle_connection_is_closed_after_its_time(start_sandbox):
             pass
 
 
-def test_answers_come_without_nagles_delay(wire, message):
+def test_answers_are_not_delayed_by_nagles_algorithm(wire, message):
     wire.custom(message())
     taken = []
     for _ in range(20):
         began = time.monotonic()
         wire.custom(message())
         taken.append(time.monotonic() - began)
-    assert min(taken) < 0.04  # which it costs each time
+    assert min(taken) < 0.04  # Nagle's algorithm would add 0.04 s each time
 
 
 def test_the_log_has_one_line_per_message_and_no_whole_number_key_or_sign(wire, sandbox, message, caplog):
@@ -147,9 +147,9 @@ def test_the_log_has_one_line_per_message_and_no_whole_number_key_or_sign(wire, 
         assert secret not in caplog.text
 
 
-def test_the_servers_own_log_is_quiet_unless_someone_set_its_level(caplog, monkeypatch):
+def test_uvicorns_log_is_quiet_unless_its_level_is_set(caplog, monkeypatch):
     logger = logging.getLogger("uvicorn.error")
-    monkeypatch.setattr(logger, "propagate", True)  # Airflow gives it a handler of its own
+    monkeypatch.setattr(logger, "propagate", True)  # Airflow adds a handler to it
     kept = logger.level
     try:
         for level, quiet in [(logging.NOTSET, True), (logging.INFO, False)]:
@@ -164,7 +164,7 @@ def test_the_servers_own_log_is_quiet_unless_someone_set_its_level(caplog, monke
 
 
 @for_each(("number", "shown"), [("8614718004557", "86…57"), ("12345", "12…45"), ("1234", "…"), ("", "…")])
-def test_a_number_is_shortened_to_its_ends(number, shown):
+def test_a_number_is_masked_except_its_ends(number, shown):
     assert shortened(number) == shown
 
 
@@ -177,7 +177,7 @@ def test_a_number_is_shortened_to_its_ends(number, shown):
         ("http", "127.0.0.1", 80, "http://127.0.0.1:80", {"localhost", "[::1]"}),
     ],
 )
-def test_addresses_are_written_as_browsers_do(scheme, host, port, url, more):
+def test_addresses_are_written_like_in_browsers(scheme, host, port, url, more):
     assert base_url(scheme, host, port) == url
     hosts = OwnHosts(scheme, host, port)
     assert [one for one in (*more, f"localhost:{port}", f"[::1]:{port}") if one not in hosts] == []

@@ -1,4 +1,4 @@
-"""Clients that send half a request, or nothing."""
+"""Clients that send an incomplete request, or nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def head(sandbox, line):
     return f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{sandbox.port}\r\n".encode()
 
 
-def test_half_a_request_is_answered_and_closed(impatient, sandbox, connect):
+def test_an_incomplete_request_is_answered_and_closed(impatient, sandbox, connect):
     halves = [
         ("GET /sandbox/messages", b""),
         ("GET /sandbox/messages", b"X-Slow: "),
@@ -66,7 +66,7 @@ def test_a_connection_that_sends_nothing_is_closed(impatient, connect):
 
 
 @pytest.mark.parametrize("line", ["G", "GET /sandbox/messages HTTP/1.1\r\nX-Slow: a"])
-def test_half_a_second_request_is_answered_and_closed(impatient, sandbox, connect, line):
+def test_an_incomplete_second_request_is_answered_and_closed(impatient, sandbox, connect, line):
     with connect() as connection:
         connection.sendall(head(sandbox, "GET /sandbox/faults") + b"\r\n" + line.encode())
         time.sleep(0.1)
@@ -76,7 +76,7 @@ def test_half_a_second_request_is_answered_and_closed(impatient, sandbox, connec
     assert b"HTTP/1.1 408 " in answer
 
 
-def test_a_byte_now_and_then_does_not_keep_a_connection(impatient, sandbox, connect):
+def test_single_bytes_do_not_keep_a_connection_open(impatient, sandbox, connect):
     with connect() as connection:
         connection.sendall(head(sandbox, "GET /sandbox/messages"))
         connection.settimeout(0.05)
@@ -88,7 +88,7 @@ def test_a_byte_now_and_then_does_not_keep_a_connection(impatient, sandbox, conn
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_the_rest_of_a_body_that_was_refused_early_is_not_waited_for(impatient, sandbox, connect):
+def test_the_rest_of_a_refused_body_is_not_waited_for(impatient, sandbox, connect):
     with connect() as connection:
         connection.sendall(head(sandbox, "POST /sandbox/replies") + b"Content-Length: 99999999\r\n\r\n{")
         time.sleep(0.1)
@@ -96,7 +96,7 @@ def test_the_rest_of_a_body_that_was_refused_early_is_not_waited_for(impatient, 
         assert b" 413 " in read_all(connection)
 
 
-def test_a_stream_of_events_whose_request_is_whole_stays(impatient, sandbox, connect, wire, message):
+def test_a_stream_of_events_is_not_closed_by_the_request_timeout(impatient, sandbox, connect, wire, message):
     with connect() as connection:
         connection.sendall(head(sandbox, "GET /sandbox/events") + b"\r\n")
         time.sleep(0.6)
@@ -108,12 +108,12 @@ def test_a_stream_of_events_whose_request_is_whole_stays(impatient, sandbox, con
             found += part
 
 
-def test_a_late_answer_is_waited_for(impatient, sandbox, wire, message):
+def test_a_delayed_answer_is_not_closed_by_the_request_timeout(impatient, sandbox, wire, message):
     sandbox.fail_next(delay=0.7)
     assert wire.custom(message()).json()["status"] == "0"
 
 
-def test_many_half_requests_hold_nothing_up(sandbox, connect, wire, message):
+def test_many_incomplete_requests_do_not_delay_others(sandbox, connect, wire, message):
     assert REQUEST_TIMEOUT == 30
     slow = [connect() for _ in range(200)]
     for connection in slow:

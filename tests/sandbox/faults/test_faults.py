@@ -1,4 +1,4 @@
-"""Faults: the answers a test asks for, in the order it asks for them."""
+"""Faults: the answers a test requests, in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPLATE = "/wa/template/sendMsg"
 BALANCE = "/sms/getBalance"
 
 
-def test_a_status_is_answered_as_the_vendor_would_and_only_so_often(wire, sandbox, message):
+def test_a_status_is_answered_like_the_vendor_count_times(wire, sandbox, message):
     sandbox.fail_next(2, status="-68")
     got = [wire.custom(message()).json() for _ in range(3)]
     assert got[0] == got[1] == {"status": "-68", "reason": "balance too low"}
@@ -25,20 +25,20 @@ def test_a_status_is_answered_as_the_vendor_would_and_only_so_often(wire, sandbo
     assert len(sandbox.messages) == 1
 
 
-def test_the_reason_and_a_code_that_no_page_lists_can_be_given(wire, sandbox, message):
+def test_a_reason_and_an_undocumented_code_can_be_requested(wire, sandbox, message):
     sandbox.fail_next(status=-999, reason="DST_LIMIT")
     assert wire.custom(message()).json() == {"status": "-999", "reason": "DST_LIMIT"}
     assert sandbox.refused[0].meaning == "a code that the vendor's page does not list"
 
 
-def test_an_http_code_is_answered_with_its_headers_and_without_a_body(wire, sandbox, message):
+def test_an_http_status_is_answered_with_its_headers_and_without_a_body(wire, sandbox, message):
     sandbox.fail_next(http_status=503, headers={"Retry-After": "1"})
     answer = wire.custom(message())
     assert (answer.status_code, answer.headers["Retry-After"], answer.content) == (503, "1", b"")
     assert (sandbox.messages, sandbox.refused) == ([], [])
 
 
-def test_an_http_code_may_have_a_body_of_any_type(wire, sandbox, message):
+def test_an_http_status_may_have_a_body_of_any_type(wire, sandbox, message):
     sandbox.fail_next(http_status=502, body="<h1>Bad gateway</h1>")
     sandbox.fail_next(http_status=429, body="slow", headers={"content-type": "text/plain"})
     page, text = wire.custom(message()), wire.custom(message())
@@ -47,14 +47,14 @@ def test_an_http_code_may_have_a_body_of_any_type(wire, sandbox, message):
     assert (text.status_code, text.headers["Content-Type"]) == (429, "text/plain")
 
 
-def test_an_http_code_may_carry_a_status_of_the_vendor(wire, sandbox, message):
+def test_an_http_status_may_have_a_vendor_status(wire, sandbox, message):
     sandbox.fail_next(http_status=400, status=-1)
     answer = wire.custom(message())
     assert (answer.status_code, answer.json()["status"]) == (400, "-1")
 
 
 @pytest.mark.parametrize("http_status", [204, 304])
-def test_an_http_code_that_has_no_body_gets_none(wire, sandbox, message, http_status):
+def test_an_http_status_without_a_body_gets_none(wire, sandbox, message, http_status):
     sandbox.fail_next(http_status=http_status, body="x")
     answer = wire.custom(message())
     assert (answer.status_code, answer.content) == (http_status, b"")
@@ -66,14 +66,14 @@ def test_a_redirect_can_be_answered(wire, sandbox, message):
     assert wire.custom(message(), allow_redirects=False).headers["Location"] == "https://other.example/"
 
 
-def test_a_body_that_is_no_json_comes_with_200(wire, sandbox, message):
+def test_a_body_that_is_not_json_has_http_200(wire, sandbox, message):
     sandbox.fail_next(body="<html>Please log in</html>")
     answer = wire.custom(message())
     assert (answer.status_code, answer.text) == (200, "<html>Please log in</html>")
     assert sandbox.requests[0].answer == "<html>Please log in</html>"
 
 
-def test_a_body_may_be_bytes_and_larger_than_a_request_may_be(wire, sandbox, message):
+def test_a_body_may_be_bytes_and_larger_than_the_limit_for_requests(wire, sandbox, message):
     sandbox.fail_next(body=b"\xff" * (2 << 20))
     assert len(wire.custom(message()).content) == 2 << 20
 
@@ -86,12 +86,12 @@ def test_any_json_can_be_answered(wire, sandbox, message, answer):
     assert sandbox.messages == []
 
 
-def test_null_can_be_answered_through_the_json_api(wire, message):
+def test_null_can_be_requested_as_the_answer_through_the_json_api(wire, message):
     wire.fault(answer=None)
     assert wire.custom(message()).text == "null"
 
 
-def test_a_delay_holds_the_usual_answer_back_and_the_message_counts_at_once(wire, sandbox, message):
+def test_a_delay_delays_the_answer_and_the_message_counts_at_once(wire, sandbox, message):
     sandbox.fail_next(delay=0.4)
     began = time.monotonic()
     with pytest.raises(requests.ReadTimeout):
@@ -102,14 +102,14 @@ def test_a_delay_holds_the_usual_answer_back_and_the_message_counts_at_once(wire
     assert time.monotonic() - began >= 0.4
 
 
-def test_a_delay_goes_together_with_a_failure(wire, sandbox, message):
+def test_a_delay_can_be_combined_with_a_failure(wire, sandbox, message):
     sandbox.fail_next(delay=0.2, status=-5)
     began = time.monotonic()
     assert wire.custom(message()).json()["status"] == "-5"
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_delayed_request_does_not_hold_up_the_others(wire, sandbox, message, wire_to):
+def test_a_delayed_request_does_not_delay_others(wire, sandbox, message, wire_to):
     sandbox.fail_next(delay=3, recipient="8614718004557")
     late = threading.Thread(target=lambda: wire_to(sandbox).custom(message(recipient="8614718004557")))
     late.start()
@@ -120,7 +120,7 @@ def test_a_delayed_request_does_not_hold_up_the_others(wire, sandbox, message, w
 
 
 @pytest.mark.parametrize(("drop", "kept"), [("before_accepting", 0), ("after_accepting", 1)])
-def test_a_dropped_connection_has_no_answer_but_the_request_is_known(wire, sandbox, message, drop, kept):
+def test_a_dropped_connection_has_no_answer_but_its_request_is_listed(wire, sandbox, message, drop, kept):
     sandbox.fail_next(drop=drop)
     with pytest.raises(requests.ConnectionError, match=r"without response|aborted|reset"):
         wire.custom(message())
@@ -138,7 +138,7 @@ def test_a_connection_can_be_dropped_late(wire, sandbox, message):
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_dropped_bad_message_is_not_kept(wire, sandbox, message):
+def test_a_dropped_invalid_message_is_not_stored(wire, sandbox, message):
     sandbox.fail_next(drop="after_accepting")
     with pytest.raises(requests.ConnectionError):
         wire.custom(message(recipient="1"))
@@ -146,7 +146,7 @@ def test_a_dropped_bad_message_is_not_kept(wire, sandbox, message):
 
 
 @for_each("fault", [{"http_status": 500}, {"body": "x"}, {"status": -12}, {"answer": {"status": "0"}}])
-def test_a_message_can_be_kept_though_its_answer_is_a_failure(wire, sandbox, message, fault):
+def test_with_accept_a_message_is_stored_although_its_answer_is_a_failure(wire, sandbox, message, fault):
     sandbox.fail_next(**fault)
     sandbox.fail_next(**fault, accept=True)
     wire.custom(message())
@@ -155,7 +155,7 @@ def test_a_message_can_be_kept_though_its_answer_is_a_failure(wire, sandbox, mes
     assert len(sandbox.messages) == 1
 
 
-def test_headers_alone_go_with_the_usual_answer(wire, sandbox, message):
+def test_headers_only_are_added_to_the_usual_answer(wire, sandbox, message):
     sandbox.fail_next(headers={"Date": "Tue, 14 Nov 2023 22:13:20 GMT"})
     answer = wire.custom(message())
     assert answer.json()["status"] == "0"
@@ -180,7 +180,7 @@ def test_a_fault_can_be_for_one_endpoint(wire, sandbox, message, template_messag
     assert wire.balance().json()["status"] == "-18"
 
 
-def test_a_fault_can_be_for_one_recipient_as_people_write_the_number(wire, sandbox, message):
+def test_a_fault_can_be_for_one_recipient_in_any_spelling(wire, sandbox, message):
     sandbox.fail_next(status=-69, recipient="+86 147-1800-4557")
     assert wire.balance().json()["status"] == "0"
     assert wire.custom(message()).json()["status"] == "0"
@@ -188,7 +188,7 @@ def test_a_fault_can_be_for_one_recipient_as_people_write_the_number(wire, sandb
     assert wire.custom(message(recipient=8614718004557)).json()["status"] == "-69"
 
 
-def test_a_fault_meets_also_a_request_that_would_be_refused(wire, sandbox, message):
+def test_a_fault_applies_to_a_request_that_would_be_refused_too(wire, sandbox, message):
     sandbox.fail_next(http_status=503)
     sandbox.fail_next(delay=0.01)
     assert wire.custom(message(recipient="1")).status_code == 503
@@ -197,7 +197,7 @@ def test_a_fault_meets_also_a_request_that_would_be_refused(wire, sandbox, messa
     assert len(sandbox.refused) == 1
 
 
-def test_what_waits_can_be_read_and_forgotten(wire, sandbox, message):
+def test_pending_faults_can_be_listed_and_deleted(wire, sandbox, message):
     sandbox.fail_next(3, status=-5, recipient="+91 85632 1322")
     wire.fault(http_status=503, headers={"Retry-After": 2}, body="busy", delay=0.5, accept=False)
     wire.fault(answer=[], path=CUSTOM)
@@ -221,12 +221,12 @@ def test_what_waits_can_be_read_and_forgotten(wire, sandbox, message):
     assert wire.custom(message()).json()["status"] == "0"
 
 
-def test_what_can_be_read_can_be_asked_for_again():
+def test_a_listed_fault_can_be_requested_again():
     fault = read(Fault, {"count": 2, "status": "-5", "reason": "r", "http_status": 500, "delay": 1})
     assert read(Fault, fault.as_json()) == fault
 
 
-def test_several_faults_come_as_a_list_and_all_or_none(wire, sandbox):
+def test_a_list_of_faults_is_accepted_completely_or_not_at_all(wire, sandbox):
     answer = wire.control("POST", "faults", json=[{"status": -5}, {"status": -12, "count": 2}])
     assert (answer.status_code, answer.json()) == (201, sandbox.faults)
     assert [one["status"] for one in sandbox.faults] == [-5, -12]
@@ -272,7 +272,7 @@ BAD = [
 
 
 @for_each(("fault", "text"), BAD)
-def test_a_bad_fault_is_answered_with_the_name_of_the_field(wire, sandbox, fault, text):
+def test_the_error_of_an_invalid_fault_names_the_field(wire, sandbox, fault, text):
     answer = wire.control("POST", "faults", json=fault)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(text)
@@ -280,16 +280,16 @@ def test_a_bad_fault_is_answered_with_the_name_of_the_field(wire, sandbox, fault
 
 
 @for_each("raw", [b"", b"{", b"\xff", b"[" * 200_000, b'{"delay": 1e999}'])
-def test_faults_that_are_no_json_are_answered_400(wire, raw):
+def test_a_fault_that_is_not_json_is_answered_with_400(wire, raw):
     assert wire.control("POST", "faults", data=raw).status_code == 400
 
 
-def test_a_bad_fault_in_a_test_is_an_error_at_once(sandbox):
+def test_an_invalid_fault_in_fail_next_raises_at_once(sandbox):
     with pytest.raises(ValueError, match="status: a negative code"):
         sandbox.fail_next(status=5)
 
 
-def test_many_threads_use_up_exactly_what_was_asked_for():
+def test_many_threads_use_exactly_the_requested_faults():
     queue = FaultQueue()
     queue.add(Fault(count=300, status=-5), Fault(count=100, status=-6))
     taken = []
@@ -308,13 +308,13 @@ def test_many_threads_use_up_exactly_what_was_asked_for():
 
 
 @for_each("answer", [{1, 2}, object(), float("nan"), [float("inf")]])
-def test_an_answer_that_is_no_json_is_refused(sandbox, answer):
+def test_an_answer_that_is_not_valid_json_is_refused(sandbox, answer):
     with pytest.raises(ValueError, match="answer: must be valid as JSON"):
         sandbox.fail_next(answer=answer)
     assert sandbox.faults == []
 
 
-def test_a_delay_alone_leaves_the_answer_to_what_the_number_means(wire, sandbox, message):
+def test_with_a_delay_only_a_test_number_decides_the_answer(wire, sandbox, message):
     sandbox.fail_next(delay=0.2, headers={"X-Trace": "7"})
     began = time.monotonic()
     answer = wire.custom(message(recipient="99910000068"))
@@ -323,7 +323,7 @@ def test_a_delay_alone_leaves_the_answer_to_what_the_number_means(wire, sandbox,
     assert (sandbox.messages, sandbox.faults) == ([], [])
 
 
-def test_a_delay_alone_leaves_the_answer_to_the_share(start_sandbox, wire_to, message):
+def test_with_a_delay_only_the_failing_share_decides_the_answer(start_sandbox, wire_to, message):
     sandbox = start_sandbox(fail=1.0)
     sandbox.fail_next(delay=0.01)
     assert wire_to(sandbox).custom(message()).json()["status"] == "-12"

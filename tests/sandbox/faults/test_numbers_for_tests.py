@@ -1,4 +1,4 @@
-"""Test numbers, over the wire."""
+"""Test numbers, over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ BALANCE = "/sms/getBalance"
 
 
 @pytest.mark.parametrize(("number", "status"), [("99910000068", "-68"), ("99910000005", "-5")])
-def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, template_message, number, status):
+def test_a_test_number_is_always_refused_with_its_code(
+    wire, sandbox, message, template_message, number, status
+):
     for _ in range(2):
         assert wire.custom(message(recipient=number)).json()["status"] == status
     template = template_message() | {"recipient": number}
@@ -31,7 +33,7 @@ def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, templa
     assert {str(one.status) for one in sandbox.refused} == {status}
 
 
-def test_a_number_is_answered_late(wire, sandbox, message):
+def test_a_test_number_is_answered_late(wire, sandbox, message):
     began = time.monotonic()
     assert wire.custom(message(recipient="99920000001")).json()["status"] == "0"
     assert time.monotonic() - began >= 1
@@ -39,20 +41,20 @@ def test_a_number_is_answered_late(wire, sandbox, message):
 
 
 @pytest.mark.parametrize(("number", "kept"), [("99930000001", 0), ("99930000002", 1)])
-def test_a_number_drops_the_connection(wire, sandbox, message, number, kept):
+def test_a_test_number_drops_the_connection(wire, sandbox, message, number, kept):
     with pytest.raises(requests.ConnectionError):
         wire.custom(message(recipient=number))
     assert len(sandbox.messages) == kept
 
 
 @for_each(("http_status", "retry_after"), [(400, None), (429, "1"), (500, None), (503, "1"), (599, None)])
-def test_a_number_is_answered_an_http_code(wire, sandbox, message, http_status, retry_after):
+def test_a_test_number_is_answered_with_an_http_status(wire, sandbox, message, http_status, retry_after):
     answer = wire.custom(message(recipient=f"99940000{http_status}"))
     assert (answer.status_code, answer.headers.get("Retry-After")) == (http_status, retry_after)
     assert sandbox.messages == []
 
 
-def test_a_number_is_answered_with_a_page(wire, sandbox, message):
+def test_a_test_number_is_answered_with_a_web_page(wire, sandbox, message):
     answer = wire.custom(message(recipient="99950000001"))
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     with pytest.raises(requests.JSONDecodeError):
@@ -60,7 +62,7 @@ def test_a_number_is_answered_with_a_page(wire, sandbox, message):
     assert sandbox.messages == []
 
 
-def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
+def test_a_test_number_is_answered_without_a_message_id(wire, sandbox, message):
     answer = wire.custom(message(recipient="99950000002"))
     assert answer.json() == {"status": "0", "reason": "success"}
     assert sandbox.messages == []
@@ -86,17 +88,17 @@ def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
         "",
     ],
 )
-def test_any_other_number_means_nothing(number):
+def test_other_numbers_are_not_test_numbers(number):
     assert fault_of_number(number) is outcome_of_number(number) is None
 
 
 @for_each("number", TABLE)
-def test_each_number_says_what_it_stands_for(number):
+def test_each_test_number_has_its_meaning(number):
     example = re.sub("[A-Z]", "1", re.sub("[+ ]", "", number))
     assert meaning_of_number(example) == f"test number {number}: {TABLE[number]}"
 
 
-def test_the_cause_of_an_answer_is_what_its_number_stands_for(wire, sandbox, message):
+def test_the_cause_of_an_answer_is_the_test_numbers_meaning(wire, sandbox, message):
     with pytest.raises(requests.ConnectionError):
         wire.custom(message(recipient="99930000001"))
     wire.custom(message(recipient="99940000503"))
@@ -107,17 +109,17 @@ def test_the_cause_of_an_answer_is_what_its_number_stands_for(wire, sandbox, mes
 
 
 @pytest.mark.parametrize("number", ["99920000600", "99910009999"])
-def test_the_ends_of_the_table_mean_something(number):
+def test_the_limits_of_the_ranges_are_test_numbers(number):
     assert fault_of_number(number) is not None
 
 
-def test_what_is_wrong_with_the_message_itself_comes_first(wire, sandbox, message):
+def test_an_invalid_message_has_precedence_over_a_test_number(wire, sandbox, message):
     wrong_sign = wire.headers(secret="wrong")
     assert wire.custom(message(recipient="99910000068"), wrong_sign).json()["status"] == "-1"
     assert wire.custom(message(recipient="99940000503", text={"body": ""})).json()["status"] == "-115"
 
 
-def test_what_a_test_asks_for_comes_before_the_numbers(wire, sandbox, message):
+def test_a_requested_fault_has_precedence_over_a_test_number(wire, sandbox, message):
     sandbox.fail_next(status=-5)
     assert wire.custom(message(recipient="99910000068")).json()["status"] == "-5"
     assert wire.custom(message(recipient="99910000068")).json()["status"] == "-68"

@@ -1,4 +1,4 @@
-"""A share of the messages that fails, and answers that all come late."""
+"""A random share of failing messages, and a latency for all answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def failing(given, seed=1, numbers=PHONES):
     return [number for number in numbers if share.draw(number)]
 
 
-def test_about_so_many_fail():
+def test_about_the_given_share_of_messages_fails():
     assert 60 <= len(failing(0.05)) <= 140
     assert failing(1.0) == PHONES
     assert failing(0) == failing(None) == []
@@ -35,11 +35,11 @@ def test_a_seed_makes_the_same_messages_fail_in_any_order():
     assert failing("5%", seed=2) != failing("5%")
 
 
-def test_without_a_seed_others_fail_each_time():
+def test_without_a_seed_different_messages_fail_each_time():
     assert failing("50%", seed=None) != failing("50%", seed=None)
 
 
-def test_a_message_that_failed_may_pass_the_next_time():
+def test_a_message_that_failed_may_be_accepted_the_next_time():
     share = RandomFailures(shares_from("50%"), seed=1)
     drawn = [share.draw("4930") is not None for _ in range(50)]
     assert {True, False} == set(drawn)
@@ -47,7 +47,7 @@ def test_a_message_that_failed_may_pass_the_next_time():
     assert [share.draw("4930") is not None for _ in range(50)] == drawn
 
 
-def test_recipients_beyond_the_last_so_many_are_forgotten(monkeypatch):
+def test_only_the_latest_recipients_are_remembered(monkeypatch):
     monkeypatch.setattr(random_failures, "RECIPIENTS_KNOWN", 3)
     share = RandomFailures(shares_from("50%"), seed=1)
     expected = [share.draw("4930") is not None for _ in range(20)]
@@ -62,7 +62,7 @@ def test_recipients_beyond_the_last_so_many_are_forgotten(monkeypatch):
     assert [share.draw("4930") is not None for _ in range(20)] == expected
 
 
-def test_many_threads_draw_what_one_would():
+def test_many_threads_draw_the_same_results_as_one():
     share, drawn = RandomFailures(shares_from("50%"), seed=1), []
     expected = [share.draw("4930") is not None for _ in range(400)]
     share.begin_again()
@@ -94,18 +94,18 @@ def test_shares_of_several_kinds_add_up():
         ("1%:drop", 0.01, Fault(drop="before_accepting")),
     ],
 )
-def test_a_share_is_read(text, share, fault):
+def test_a_share_is_parsed(text, share, fault):
     assert share_from(text) == (pytest.approx(share), fault)
 
 
 @for_each("text", ["", "5", "0%", "101%", "x%", "-5%", "5%:", "5%%", "nan%"])
-def test_what_is_no_share_is_named(text):
+def test_the_error_of_an_invalid_share_gives_an_example(text):
     with pytest.raises(ValueError, match="shares such as 5%"):
         share_from(text)
 
 
 @for_each("how", ["0", "68", "200", "600", "late", "-0"])
-def test_what_is_no_way_to_fail_is_named(how):
+def test_the_error_of_an_invalid_kind_of_failure_gives_an_example(how):
     with pytest.raises(ValueError, match="after the colon a code such as -12"):
         share_from(f"5%:{how}")
 
@@ -120,12 +120,12 @@ def test_what_is_no_way_to_fail_is_named(how):
         ({"latency": 601}, "latency: seconds, from 0 to 600"),
     ],
 )
-def test_a_sandbox_that_cannot_be_is_an_error(options, text):
+def test_invalid_options_of_the_sandbox_raise(options, text):
     with pytest.raises(ValueError, match=text):
         Sandbox(**options)
 
 
-def test_a_share_of_the_good_messages_fails_over_the_wire(start_sandbox, wire_to, message):
+def test_a_share_of_the_valid_messages_fails_over_http(start_sandbox, wire_to, message):
     sandbox = start_sandbox(fail=["50%:-97", "50%:503"], seed=1)
     wire = wire_to(sandbox)
     answers = [wire.custom(message()) for _ in range(40)]
@@ -140,7 +140,7 @@ def test_a_share_of_the_good_messages_fails_over_the_wire(start_sandbox, wire_to
 
 
 @pytest.mark.parametrize("by_api", [False, True])
-def test_clearing_begins_the_seed_again(start_sandbox, wire_to, message, by_api):
+def test_clear_restarts_the_seed(start_sandbox, wire_to, message, by_api):
     sandbox = start_sandbox(fail=0.5, seed=3)
     wire = wire_to(sandbox)
 
@@ -165,7 +165,7 @@ def test_every_answer_comes_late(start_sandbox, wire_to, message):
         assert time.monotonic() - began >= 0.3
 
 
-def test_the_page_does_not_come_late(start_sandbox, wire_to):
+def test_the_latency_does_not_apply_to_the_page(start_sandbox, wire_to):
     sandbox = start_sandbox(latency=300)
     assert wire_to(sandbox).session.get(sandbox.url, timeout=60).ok
 
@@ -190,5 +190,5 @@ def test_the_latency_holds_with_hundreds_in_flight(start_sandbox, wire_to, messa
     taken = asyncio.run(send_all())
     assert len(sandbox.messages) == 400
     assert min(taken) >= 2.0
-    # In a pool of 32 threads they would take 26 s, one after the other 800 s.
+    # In a pool of 32 threads this would take 26 s, sequentially 800 s.
     assert time.monotonic() - began < 24

@@ -1,4 +1,4 @@
-"""The stream of events that the page lives on, and what it opens."""
+"""The stream of server-sent events of the inbox page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stream:
 
     def __init__(self, answer):
         self.answer = answer
-        self.lines = answer.iter_lines(chunk_size=None, decode_unicode=True)  # each part as it comes
+        self.lines = answer.iter_lines(chunk_size=None, decode_unicode=True)  # each part when it arrives
         self.last_id = ""
 
     def next(self):
@@ -47,7 +47,7 @@ class Stream:
 
 @pytest.fixture
 def follow(sandbox):
-    """Follow the events of a sandbox, from the one after ``after`` on."""
+    """Follow the events of a sandbox, starting after ``after``."""
 
     @contextmanager
     def follow(after=None, *, at=None, **options):
@@ -62,11 +62,11 @@ def follow(sandbox):
 
 @pytest.fixture
 def start(sandbox):
-    """The cursor of an inbox in which nothing had happened yet, though much may have since."""
+    """The cursor of the inbox before anything happened."""
     return sandbox._vendor.store.cursor
 
 
-def test_it_tells_a_new_reader_to_load_what_is_kept_and_then_what_comes(wire, follow, message):
+def test_a_new_reader_gets_clear_and_then_new_items(wire, follow, message):
     wire.custom(message())
     with follow() as events:
         assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -76,7 +76,7 @@ def test_it_tells_a_new_reader_to_load_what_is_kept_and_then_what_comes(wire, fo
         assert events.items()[0]["message"] == wire.control("GET", "messages").json()[1]
 
 
-def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
+def test_every_reader_gets_new_items(wire, sandbox, follow, message):
     with follow() as one, follow() as other:
         for events in (one, other):
             events.next()
@@ -93,7 +93,7 @@ def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
             assert accepted["number"] < refused["number"] < replied["number"]
 
 
-def test_an_item_is_written_once_for_all_readers(wire, start, follow, message, monkeypatch):
+def test_an_item_is_serialized_once_for_all_readers(wire, start, follow, message, monkeypatch):
     written = []
 
     def counted(exchange):
@@ -110,7 +110,7 @@ def test_an_item_is_written_once_for_all_readers(wire, start, follow, message, m
     assert len(written) == len(set(written)) == 3
 
 
-def test_who_comes_back_gets_what_was_missed(wire, follow, message):
+def test_a_returning_reader_gets_missed_items(wire, follow, message):
     with follow() as events:
         events.next()
         wire.custom(message(text={"body": "seen"}))
@@ -123,7 +123,7 @@ def test_who_comes_back_gets_what_was_missed(wire, follow, message):
         assert [one["message"]["text"] for one in events.items()] == ["missed"]
 
 
-def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, message):
+def test_a_reader_that_returns_after_a_clear_gets_clear(wire, sandbox, follow, message):
     wire.custom(message(text={"body": "seen"}))
     last_id = sandbox._vendor.store.cursor
     sandbox.clear()
@@ -134,7 +134,7 @@ def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, 
 
 
 @pytest.mark.parametrize("missed", [200, 201])
-def test_who_missed_much_is_told_to_load_it(wire, sandbox, follow, message, missed, monkeypatch):
+def test_a_reader_that_missed_too_many_items_gets_clear(wire, sandbox, follow, message, missed, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.sandbox.inbox.events.MOST_MISSED", 200)
     wire.custom(message())
     store = sandbox._vendor.store
@@ -147,7 +147,7 @@ def test_who_missed_much_is_told_to_load_it(wire, sandbox, follow, message, miss
 
 
 @pytest.mark.parametrize("after", ["", "5", "another.1", "{name}.x", "{name}.-1", "{name}.", "é.1"])
-def test_who_knows_another_sandbox_loads_everything(wire, sandbox, follow, message, after):
+def test_a_reader_with_another_sandboxs_cursor_gets_clear(wire, sandbox, follow, message, after):
     wire.custom(message())
     with follow(params={"after": after.format(name=sandbox._vendor.store.name)}) as events:
         assert events.next()[0] == "clear"
@@ -155,7 +155,7 @@ def test_who_knows_another_sandbox_loads_everything(wire, sandbox, follow, messa
         assert [one["message"]["text"] for one in events.items()] == ["new"]
 
 
-def test_clearing_is_told(wire, sandbox, follow, message):
+def test_a_clear_is_sent_to_readers(wire, sandbox, follow, message):
     wire.custom(message())
     with follow() as events:
         events.next()
@@ -165,7 +165,7 @@ def test_clearing_is_told(wire, sandbox, follow, message):
         assert events.items()[0]["message"]["text"] == "after"
 
 
-def test_much_at_once_comes_in_parts_and_in_order(start, sandbox, wire, follow, message):
+def test_many_items_at_once_are_sent_in_parts_and_in_order(start, sandbox, wire, follow, message):
     wire.custom(message())
     store, (template,) = sandbox._vendor.store, sandbox.messages
     for number in range(250):
@@ -178,9 +178,7 @@ def test_much_at_once_comes_in_parts_and_in_order(start, sandbox, wire, follow, 
         assert texts == [str(number) for number in range(250)]
 
 
-def test_who_comes_back_gets_each_message_with_the_status_that_it_has_now(
-    wire, start, sandbox, follow, message
-):
+def test_a_returning_reader_gets_messages_with_their_current_status(wire, start, sandbox, follow, message):
     wire.custom(message(recipient="99970000003"))
     with follow(start) as events:
         assert events.items()[0]["message"]["status"] == "accepted"
@@ -191,7 +189,7 @@ def test_who_comes_back_gets_each_message_with_the_status_that_it_has_now(
 
 
 def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
-    """In one pass of the event loop, in which a send waits for all the others, one page writes one event."""
+    """In each pass of the event loop only one page writes one event."""
     store = sandbox._vendor.store
     start = store.cursor
     wire.custom(message())
@@ -226,7 +224,7 @@ def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
     assert max(asyncio.run(open_many()).values()) == 1
 
 
-def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, message):
+def test_the_stream_of_a_loading_page_ends_when_the_sandbox_stops(sandbox, wire, message):
     store = sandbox._vendor.store
     start = store.cursor
     wire.custom(message())
@@ -253,7 +251,7 @@ def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, messa
     assert asyncio.run(stop_at_the_first()) == 1
 
 
-def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, message):
+def test_refusals_do_not_displace_messages(start_sandbox, wire_to, follow, message):
     sandbox = start_sandbox(keep=3)
     wire = wire_to(sandbox)
     start = sandbox._vendor.store.cursor
@@ -266,21 +264,21 @@ def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, m
         assert [bool(one.get("message")) for one in items] == [True, False, False, False]
 
 
-def test_a_quiet_stream_gives_a_sign_of_life(follow, monkeypatch):
+def test_an_idle_stream_sends_keep_alives(follow, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.sandbox.inbox.events.SIGN_OF_LIFE", 0.05)
     with follow() as events:
         events.next()
         assert next(line for line in events.lines if line) == ": still here"
 
 
-def test_an_open_page_does_not_delay_the_end(follow):
+def test_an_open_page_does_not_delay_the_stop(follow):
     with Sandbox() as sandbox, follow(at=sandbox):
         start = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - start < 10  # a sign of life comes each 15 s
+        assert time.monotonic() - start < 10  # a keep-alive is sent every 15 s
 
 
-def test_a_page_that_is_closed_is_forgotten(start_sandbox, follow):
+def test_a_closed_page_is_no_longer_a_listener(start_sandbox, follow):
     sandbox = start_sandbox()
 
     def wait_for_listeners(count):

@@ -1,4 +1,4 @@
-"""A refusal comes with what to change."""
+"""A refusal contains advice."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def test_refusals_are_listed_with_advice(wire, message):
     assert "app_id of the connection" in refused["advice"]
 
 
-def test_a_code_that_is_not_listed_has_none():
+def test_an_unlisted_code_has_no_advice():
     assert text_of(CUSTOM_PATH, -9999) == ("a code that the vendor's page does not list", "")

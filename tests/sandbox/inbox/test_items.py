@@ -1,4 +1,4 @@
-"""What the page is told of an exchange, and why a request failed."""
+"""The data of an exchange for the page, and why a request failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from tests.tables import for_each
 
 
-def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
+def test_an_exchange_contains_its_request_and_answer(wire, sandbox, message):
     headers = wire.headers()
     wire.custom(message(recipient="1"), headers)
     number = sandbox._vendor.store.exchanges()[0].number
@@ -23,7 +23,7 @@ def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
 
 
 @for_each("number", ["0", "999999999", "-1", "x"])
-def test_an_exchange_that_is_not_kept_is_not_found(wire, number):
+def test_an_exchange_that_is_not_stored_is_not_found(wire, number):
     assert wire.control("GET", f"exchanges/{number}").status_code == 404
 
 
@@ -33,7 +33,7 @@ def failures(wire, sandbox):
     ]
 
 
-def test_a_failure_without_a_status_says_what_was_answered(wire, sandbox, message):
+def test_a_failure_without_a_status_describes_the_answer(wire, sandbox, message):
     sandbox.fail_next(http_status=503)
     wire.custom(message(text={"body": "lost"}))
     sandbox.fail_next(drop="after_accepting")
@@ -63,7 +63,7 @@ WITH_ID = WITHOUT_ID | {"data": {"channelType": 0, "messageId": "a" * 32, "times
         ({"answer": WITH_ID, "http_status": 202}, "the answer was HTTP 202"),
     ],
 )
-def test_whatever_is_no_success_with_a_message_leaves_a_trace(wire, sandbox, message, fault, meaning):
+def test_every_answer_except_a_success_with_a_message_is_a_failure(wire, sandbox, message, fault, meaning):
     sandbox.fail_next(**fault)
     wire.custom(message())
     (told,) = failures(wire, sandbox)
@@ -73,14 +73,14 @@ def test_whatever_is_no_success_with_a_message_leaves_a_trace(wire, sandbox, mes
     assert ("message" in told) == fault.get("accept", False)
 
 
-def test_a_number_that_gets_no_message_id_leaves_a_trace(wire, sandbox, message):
+def test_a_test_number_without_a_message_id_is_a_failure(wire, sandbox, message):
     wire.custom(message(recipient="99950000002"))
     (told,) = failures(wire, sandbox)
     assert told["failure"]["meaning"] == "the answer was a success without a message id"
     assert "test number" in told["failure"]["why"]
 
 
-def test_success_by_a_fault_with_a_message_that_is_kept_is_no_failure(wire, sandbox, message):
+def test_a_success_by_a_fault_with_a_stored_message_is_not_a_failure(wire, sandbox, message):
     sandbox.fail_next(answer=WITH_ID, accept=True)
     wire.custom(message())
     sandbox.fail_next(delay=0.01)
@@ -95,7 +95,7 @@ def test_success_by_a_fault_with_a_message_that_is_kept_is_no_failure(wire, sand
 @pytest.mark.parametrize(
     "fault", [{"answer": {"status": -5}}, {"body": '{"status": "-5"}', "http_status": 500}]
 )
-def test_a_negative_status_is_a_refusal_however_it_was_asked_for(wire, sandbox, message, fault):
+def test_a_negative_status_requested_in_any_way_is_a_refusal(wire, sandbox, message, fault):
     sandbox.fail_next(**fault)
     wire.custom(message())
     assert [(one.status, one.meaning) for one in sandbox.refused] == [(-5, "system exception")]
@@ -103,7 +103,7 @@ def test_a_negative_status_is_a_refusal_however_it_was_asked_for(wire, sandbox, 
     assert (told["failure"]["status"], told["failure"]["by_fault"]) == (-5, True)
 
 
-def test_a_delay_changes_no_answer(wire, sandbox, message):
+def test_a_delay_does_not_change_the_answer(wire, sandbox, message):
     sandbox.fail_next(delay=0.01)
     wire.custom(message(recipient="1"))
     (told,) = failures(wire, sandbox)

@@ -1,4 +1,4 @@
-"""What the inbox page loads: conversations and their items in parts, and the search."""
+"""The lists that the inbox page loads: conversations and their items in pages, and the search."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_empty_inbox(get):
     assert get(f"conversations/{FIRST}/items") == {"window_until": None} | empty
 
 
-def test_conversations_are_told_in_short_the_last_written_in_first(get, send, sandbox):
+def test_conversations_are_listed_latest_first(get, send, sandbox):
     send("a" * 300)
     send("to another", SECOND)
     send("+", "+")
@@ -70,7 +70,7 @@ def test_conversations_are_told_in_short_the_last_written_in_first(get, send, sa
     assert get("conversations")["conversations"][0]["last"]["text"] == "b" * 200
 
 
-def test_conversations_come_in_parts(get, send):
+def test_conversations_are_read_in_pages(get, send):
     numbers = [f"49301000{number:03}" for number in range(7)]
     for number in numbers:
         send("hello", number)
@@ -82,7 +82,7 @@ def test_conversations_come_in_parts(get, send):
     assert found == [numbers[:3:-1], numbers[3:0:-1], numbers[:1]]
 
 
-def test_a_chat_comes_in_parts_from_its_end_or_from_any_place(get, send, sandbox):
+def test_a_chat_is_read_in_pages_from_its_end_or_any_place(get, send, sandbox):
     for number in range(4):
         send(f"message {number}")
         sandbox.reply(recipient=FIRST, text=f"reply {number}")
@@ -101,7 +101,7 @@ def test_a_chat_comes_in_parts_from_its_end_or_from_any_place(get, send, sandbox
     assert newest["items"] == get("conversations/+86 147-1800-4557/items", limit=3)["items"]
 
 
-def test_failures_stand_in_the_chat_of_whom_they_concern_and_in_a_list(get, send, wire):
+def test_failures_are_in_their_recipients_chat_and_in_a_list(get, send, wire):
     send("good")
     send("bad", FIRST, channelType=5)
     send("no number", "+")
@@ -114,7 +114,7 @@ def test_failures_stand_in_the_chat_of_whom_they_concern_and_in_a_list(get, send
     assert texts(get("failures", before=first["before"])) == ["bad"]
 
 
-def test_a_failure_that_comes_later_counts(get, send, sandbox):
+def test_a_later_failed_status_counts_as_a_failure(get, send, sandbox):
     send("hello")
     assert get("conversations")["conversations"][0]["failed"] == 0
     late = "99970000003"
@@ -122,11 +122,11 @@ def test_a_failure_that_comes_later_counts(get, send, sandbox):
     sandbox.push(sandbox.messages[1], "failed")
     sandbox.push(sandbox.messages[1], "failed")
     assert get("conversations")["conversations"][0]["failed"] == 1
-    sandbox.push(sandbox.messages[1], "read")  # so it did arrive
+    sandbox.push(sandbox.messages[1], "read")  # so it was delivered
     assert get("conversations")["conversations"][0]["failed"] == 0
 
 
-def test_what_is_kept_no_more_is_in_no_list(start_sandbox, wire_to, message):
+def test_displaced_messages_are_in_no_list(start_sandbox, wire_to, message):
     sandbox = start_sandbox(keep=2, open_windows=True)
     wire = wire_to(sandbox)
     for number in range(4):
@@ -141,7 +141,7 @@ def test_what_is_kept_no_more_is_in_no_list(start_sandbox, wire_to, message):
     assert wire.control("GET", "conversations").json()["conversations"] == []
 
 
-def test_the_cursor_leads_the_stream_of_events_on(get, send, wire, sandbox):
+def test_the_cursor_of_a_list_continues_the_stream_of_events(get, send, wire, sandbox):
     send("before")
     cursor = get("conversations")["cursor"]
     send("after")
@@ -152,7 +152,7 @@ def test_the_cursor_leads_the_stream_of_events_on(get, send, wire, sandbox):
 
 
 def iter_until(answer, count):
-    """Read the lines of a stream of events until so many data lines came."""
+    """Read lines of a stream of events until this many data lines were read."""
     for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
         yield line
         count -= line.startswith("data: ")
@@ -169,7 +169,7 @@ def iter_until(answer, count):
         ("+86 147-18", ["42 rows", "Café 数", "answer", "bad"]),
         ("at least 7", []),
         ("channelType", ["bad"]),
-        ("DGziZf5u", []),  # it is in all of them, as are the business phone, the path and names of events
+        ("DGziZf5u", []),  # in every request, so not searched, like the next four
         ("91856321321", []),
         ("POST", []),
         ("sendMsg", []),
@@ -198,7 +198,7 @@ def test_the_search_finds_texts_numbers_and_failures(get, send, sandbox, words, 
     assert texts(get("failures", q=words)) == [one for one in found if one == "bad"]
 
 
-def test_the_search_finds_an_id_and_what_stands_deep_in_a_message(get, wire, message):
+def test_the_search_finds_an_id_and_nested_texts_of_a_message(get, wire, message):
     contacts = [{"name": {"formatted_name": "On Call"}, "phones": [{"phone": "+49 30 1"}]}]
     wire.custom(message(type="contacts", contacts=contacts))
     found = get("conversations", q="on call")["conversations"]
@@ -208,7 +208,7 @@ def test_the_search_finds_an_id_and_what_stands_deep_in_a_message(get, wire, mes
     assert get(f"messages/{message_id}") == get(f"exchanges/{found[0]['last']['number']}")
 
 
-def test_a_message_that_is_not_kept_is_not_found(wire):
+def test_a_message_that_is_not_stored_is_not_found(wire):
     answer = wire.control("GET", "messages/0123")
     assert (answer.status_code, answer.json()) == (
         404,
@@ -228,14 +228,14 @@ def test_a_message_that_is_not_kept_is_not_found(wire):
         ("recipient=1", "recipient: unknown field; there are limit, before, q"),
     ],
 )
-def test_what_is_no_part_is_an_error(wire, path, query, error):
+def test_an_invalid_page_parameter_is_an_error(wire, path, query, error):
     answer = wire.control("GET", f"{path}?{query}")
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(error)
 
 
-def test_a_search_lets_other_requests_through(sandbox, send, monkeypatch):
-    """One slice of it looks at no more than a hundred."""
+def test_a_search_does_not_block_other_requests(sandbox, send, monkeypatch):
+    """Each slice of the search checks at most 100 exchanges."""
     from airflow_provider_itnio.sandbox.inbox import lists
 
     looked = []

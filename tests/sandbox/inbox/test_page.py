@@ -1,4 +1,4 @@
-"""The frame of the inbox page and the files it is made of, without a browser."""
+"""The HTML frame of the inbox page and its files, without a browser."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def assets(wire):
     return re.findall(r'(?:href|src)="(/static/[^"]*)"', get(wire, "/").text)
 
 
-def test_the_frame_holds_nothing_of_what_came(wire, message):
+def test_the_frame_contains_no_messages(wire, message):
     before = get(wire, "/")
     wire.custom(message(text={"body": ATTACK}))
     assert get(wire, "/").text == before.text
     assert before.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_the_page_and_its_files_need_nothing_from_elsewhere(wire):
+def test_the_page_loads_no_external_files(wire):
     html = get(wire, "/").text
     links = re.findall(r'(?:href|src)="([^"]*)"', html)
     assert {link.split("/")[1] for link in links} == {"static", "sandbox"}
@@ -72,7 +72,7 @@ def test_no_other_file_is_sent(wire, name):
     assert get(wire, f"/static/{name}").status_code == 404
 
 
-def test_the_policy_lets_no_script_in(wire):
+def test_the_content_security_policy_allows_no_injected_script(wire):
     policy = get(wire, "/").headers["Content-Security-Policy"]
     directives = dict(one.strip().partition(" ")[::2] for one in policy.split(";"))
     assert directives["default-src"] == "'none'"
@@ -91,7 +91,7 @@ def saved(wire, message):
     return get(wire, "/sandbox/inbox.html").text
 
 
-def test_the_saved_page_holds_what_came_as_data(saved, sandbox):
+def test_the_saved_page_contains_the_exchanges_as_data(saved, sandbox):
     (kept,) = re.findall(r'<script type="application/json" id="kept">(.*?)</script>', saved)
     held = json.loads(kept)
     assert held["keep"] == 1000
@@ -112,7 +112,7 @@ def test_the_saved_page_is_written_in_parts(sandbox, wire, message):
     assert answer.content == b"".join(parts)
 
 
-def test_the_saved_page_runs_its_own_script_alone(saved):
+def test_the_saved_page_runs_only_its_own_script(saved):
     tags = Tags(saved)
     policy = tags.named("meta")[1]["content"]
     for element in ("style", "script"):
@@ -124,7 +124,7 @@ def test_the_saved_page_runs_its_own_script_alone(saved):
     assert "unsafe" not in policy
 
 
-def test_the_saved_page_names_no_other_file(saved):
+def test_the_saved_page_refers_to_no_other_file(saved):
     for attributes in Tags(saved).named("link"):
         assert attributes["href"].startswith("data:")
     assert not re.search(r"^(import|export) ", saved, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What is kept is bounded in number and in memory."""
+"""The store is limited in number and in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 def reply_of(size, number=0):
-    """Make a reply of about so many bytes."""
+    """Make a reply of about this many bytes."""
     return Reply(str(number), "8614718004557", "text", "x" * (size // 16), None, None, datetime.now(UTC), {})
 
 
@@ -27,27 +27,27 @@ def kept_of(sizes, keep=1000, store=None):
     return [int(one.id) for one in store.all("reply")]
 
 
-def test_the_latest_are_kept_up_to_a_number():
+def test_the_latest_items_are_kept_up_to_a_number():
     assert kept_of([0] * 5, keep=3) == [2, 3, 4]
 
 
-def test_large_ones_push_out_the_oldest():
+def test_large_items_displace_the_oldest():
     assert kept_of([MEMORY // 2] * 3) == [1, 2]
     assert kept_of([16, MEMORY - 16]) == [0, 1]
     assert kept_of([16, MEMORY]) == [1]
 
 
-def test_the_newest_is_kept_however_large():
+def test_the_newest_item_is_kept_whatever_its_size():
     assert kept_of([16, MEMORY * 2]) == [1]
     assert kept_of([MEMORY * 2, 16]) == [1]
 
 
-def test_whoever_keeps_more_may_use_more_memory():
+def test_a_larger_keep_allows_more_memory():
     assert len(kept_of([MIB] * 200, keep=1000)) == 64
     assert len(kept_of([MIB] * 200, keep=2000)) == 125
 
 
-def test_cleared_ones_take_no_memory():
+def test_cleared_items_use_no_memory():
     store = Store(1000)
     store.add(reply_of(MEMORY))
     store.clear()
@@ -67,7 +67,7 @@ def test_cleared_ones_take_no_memory():
         {"text": {"body": "数" * MIB}},
     ],
 )
-def test_the_estimate_is_near_to_what_a_body_takes(value):
+def test_the_estimated_size_is_near_a_bodys_memory(value):
     raw = json.dumps(value, ensure_ascii=False).encode()
     tracemalloc.start()
     try:
@@ -79,7 +79,7 @@ def test_the_estimate_is_near_to_what_a_body_takes(value):
     assert taken / 2 <= memory_of(raw) <= taken * 3
 
 
-def test_huge_requests_push_out_older_ones_but_no_messages(wire, sandbox, message):
+def test_huge_requests_displace_older_requests_but_no_messages(wire, sandbox, message):
     assert wire.custom(message()).json()["status"] == "0"
     huge = b"[" + b"[]," * 200_000 + b"[]]"
     for _ in range(4):

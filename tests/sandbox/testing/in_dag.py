@@ -1,4 +1,4 @@
-"""One task of a DAG by itself, without a database."""
+"""Helpers to run one task of a DAG without a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AIRFLOW_BEFORE_3_3 = Version(version("apache-airflow")) < Version("3.3")
 
 
 def adhoc(text, *, task_id="tell", **fields):
-    """Give a task without a DAG."""
+    """Return a task without a DAG."""
     return WhatsAppSendOperator(task_id=task_id, recipient=NUMBER, text=text, **fields)
 
 
@@ -29,7 +29,7 @@ def rendered(itnio_sandbox, text, **options):
 
 
 def in_dag(text):
-    """Give a task in a DAG like the users' one, to render a text in."""
+    """Return a task with this text in a DAG like the one in task_dags."""
     with DAG(
         "sales",
         schedule=None,
@@ -41,7 +41,7 @@ def in_dag(text):
 
 
 class Looking(BaseOperator):
-    """An operator that keeps its context where a test can look at it."""
+    """An operator that stores its context for the test."""
 
     seen: ClassVar[list] = []
 
@@ -56,6 +56,6 @@ class Looking(BaseOperator):
 
 
 def context_of(itnio_sandbox, task=None, **options):
-    """Give the context that a task sees."""
+    """Return the context that a task gets."""
     assert itnio_sandbox.execute(task or Looking(task_id="look"), **options) is None
     return Looking.seen.pop()

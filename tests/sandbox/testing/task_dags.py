@@ -1,4 +1,4 @@
-"""A DAG of a user's, for tests that run its tasks one by one."""
+"""A user's DAG, for tests that run its tasks one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTES = []
 
 
 class Counting(BaseOperator):
-    """An operator that has nothing to do with WhatsApp and leaves a note of all that is called."""
+    """An operator without WhatsApp that notes every call of its methods."""
 
     template_fields = ("words",)
 

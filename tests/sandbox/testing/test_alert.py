@@ -1,4 +1,4 @@
-"""A notifier by itself, with the context of each kind of event."""
+"""Running a notifier with the context of each kind of event."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def notifier(**fields):
         ("deadline", "deadline_missed", "a_dag||run|"),
     ],
 )
-def test_a_notifier_is_told_of_each_kind_of_event(itnio_sandbox, kind, told, text):
+def test_a_notifier_gets_the_facts_of_each_kind_of_event(itnio_sandbox, kind, told, text):
     itnio_sandbox.alert(notifier(text=EVERY_FACT), kind, run_id="run")
     assert [message.text for message in itnio_sandbox.messages] == [f"{told}|{text}"]
 
@@ -51,37 +51,37 @@ def test_the_default_text_has_a_duration_and_a_link(itnio_sandbox, kind):
 
 
 @pytest.mark.parametrize("exception", [ValueError("no orders"), "no orders"])
-def test_an_exception_is_told(itnio_sandbox, exception):
+def test_the_exception_is_passed_to_the_notifier(itnio_sandbox, exception):
     itnio_sandbox.alert(notifier(text="{{ alert.error_line }}"), exception=exception)
     assert itnio_sandbox.messages[0].text.endswith("no orders")
 
 
 @for_each("kind", ["success", "skipped", "dag_failure", "dag_success", "deadline"])
-def test_an_exception_that_airflow_would_not_give_is_an_error(itnio_sandbox, kind):
+def test_an_exception_for_an_event_without_one_is_refused(itnio_sandbox, kind):
     with pytest.raises(ValueError, match=f"exception: Airflow gives none with {kind}"):
         itnio_sandbox.alert(notifier(), kind, exception=ValueError("no orders"))
     assert itnio_sandbox.messages == []
 
 
-def test_a_kind_that_is_not_there_is_an_error(itnio_sandbox):
+def test_an_unknown_kind_is_refused(itnio_sandbox):
     with pytest.raises(ValueError, match=r"kind: one of failure, retry, .*, 'failed' given"):
         itnio_sandbox.alert(notifier(), "failed")
 
 
 @pytest.mark.parametrize("given", [{"task": task_dags.loaded}, {"task": task_dags.dag.get_task("load")}])
-def test_the_event_is_of_the_task_that_is_given(itnio_sandbox, given):
+def test_the_event_is_of_the_given_task(itnio_sandbox, given):
     itnio_sandbox.alert(notifier(text=EVERY_FACT), run_id="run", exception=ValueError("x"), **given)
     assert itnio_sandbox.messages[0].text == "task_failed|sales|load|run|ValueError: x"
 
 
-def test_the_event_is_of_the_dag_that_is_given(itnio_sandbox):
+def test_the_event_is_of_the_given_dag(itnio_sandbox):
     for kind in ("dag_failure", "deadline"):
         itnio_sandbox.alert(notifier(text="{{ alert.dag_id }}"), kind, dag=task_dags.dag)
     itnio_sandbox.alert(notifier(text="{{ alert.dag_id }}"), "dag_success", dag=DAG("empty", schedule=None))
     assert [message.text for message in itnio_sandbox.messages] == ["sales", "sales", "empty"]
 
 
-def test_the_callbacks_that_a_task_holds_are_called(itnio_sandbox):
+def test_a_tasks_callbacks_and_lists_of_callbacks_are_called(itnio_sandbox):
     load = task_dags.loaded.operator
     heard = []
     itnio_sandbox.alert(load.on_failure_callback, task=load)
@@ -92,7 +92,7 @@ def test_the_callbacks_that_a_task_holds_are_called(itnio_sandbox):
     assert ("exception" in heard[0]) is not AIRFLOW_2
 
 
-def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
+def test_a_notifiers_template_gets_the_context(itnio_sandbox):
     text = "{{ ds }} {{ params.shop }} {{ var.value.phone }} {{ ti.xcom_pull('figures') }} {{ own }}"
     itnio_sandbox.alert(
         notifier(text=text),
@@ -106,7 +106,7 @@ def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "2026-07-01 9 12 5 x"
 
 
-def test_a_try_and_a_map_index_are_told(itnio_sandbox):
+def test_the_try_number_and_map_index_are_in_the_facts(itnio_sandbox):
     text = "{{ alert.try_number }}/{{ alert.max_attempts }} {{ alert.map_index }} {{ alert.log_url }}"
     itnio_sandbox.alert(
         notifier(text=text), "retry", try_number=2, map_index=3, run_id="run", ds="2026-07-01"
@@ -119,7 +119,7 @@ def test_a_try_and_a_map_index_are_told(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == f"2/3 3 http://localhost:8080/dags/a_dag/{where}"
 
 
-def test_a_deadline_knows_only_the_run(itnio_sandbox):
+def test_a_deadlines_context_contains_only_the_run(itnio_sandbox):
     heard = []
     itnio_sandbox.alert(
         heard.append, "deadline", logical_date=None, deadline={"id": "d", "deadline_time": "t"}
@@ -129,7 +129,7 @@ def test_a_deadline_knows_only_the_run(itnio_sandbox):
     assert heard[0]["deadline"] == {"id": "d", "deadline_time": "t"}
 
 
-def test_a_task_has_ended_and_its_run_goes_on(itnio_sandbox):
+def test_in_a_tasks_event_the_task_has_ended_and_its_run_has_not(itnio_sandbox):
     heard = []
     itnio_sandbox.alert(heard.append, "failure", exception=ValueError("no orders"))
     ti, run = heard[0]["ti"], heard[0]["dag_run"]
@@ -141,7 +141,7 @@ def test_a_task_has_ended_and_its_run_goes_on(itnio_sandbox):
     )
 
 
-def test_a_skipped_task_is_told_of_before_its_end_is_noted(itnio_sandbox):
+def test_in_a_skipped_tasks_event_the_end_date_is_not_set(itnio_sandbox):
     heard = []
     itnio_sandbox.alert(heard.append, "skipped")
     assert heard[0]["ti"].state == "skipped"
@@ -149,7 +149,7 @@ def test_a_skipped_task_is_told_of_before_its_end_is_noted(itnio_sandbox):
 
 
 @pytest.mark.parametrize(("kind", "state"), [("dag_failure", "failed"), ("dag_success", "success")])
-def test_a_run_has_ended(itnio_sandbox, kind, state):
+def test_in_a_dags_event_the_run_has_ended(itnio_sandbox, kind, state):
     heard = []
     itnio_sandbox.alert(heard.append, kind)
     ti, run = heard[0]["ti"], heard[0]["dag_run"]
@@ -160,7 +160,7 @@ def test_a_run_has_ended(itnio_sandbox, kind, state):
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow has deadlines from 3.1 on")
-def test_a_late_run_is_told_as_airflow_writes_it_as_json(itnio_sandbox):
+def test_a_late_run_is_passed_as_airflow_serializes_it(itnio_sandbox):
     from airflow.api_fastapi.core_api.datamodels.dag_run import DAGRunResponse
 
     heard = []
@@ -174,13 +174,13 @@ def test_a_late_run_is_told_as_airflow_writes_it_as_json(itnio_sandbox):
     written = DAGRunResponse.model_validate(fields).model_dump(mode="json")
     later = set(told) - set(written)
     assert written == {name: told[name] for name in written}
-    # Airflow writes these from 3.2 or 3.3 on; an older one would show what else is too much.
+    # Airflow writes these from 3.2 or 3.3 on; older versions are compared exactly.
     assert later <= {"partition_date", "partition_key"}
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow has deadlines from 3.1 on")
 @pytest.mark.parametrize("name", ["AsyncCallback", "SyncCallback"])
-def test_the_callback_of_a_deadline_is_made_and_called(itnio_sandbox, name):
+def test_the_callback_of_a_deadline_is_created_and_called(itnio_sandbox, name):
     from airflow.sdk.definitions import deadline
 
     callback = getattr(deadline, name)(WhatsAppNotifier, kwargs={"recipients": [NUMBER], "text": "late"})
@@ -199,7 +199,7 @@ def test_the_function_of_a_deadline_is_called(itnio_sandbox):
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow has deadlines from 3.1 on")
-def test_a_deadline_is_told_of_where_a_loop_runs_already(itnio_sandbox):
+def test_a_deadlines_event_can_be_sent_inside_a_running_event_loop(itnio_sandbox):
     from airflow.sdk.definitions.deadline import AsyncCallback
 
     async def test():
@@ -226,13 +226,13 @@ async def ahear(name, context):
     hear(name, context)
 
 
-def test_what_a_notifier_raises_comes_through(itnio_sandbox):
+def test_a_notifiers_error_is_raised(itnio_sandbox):
     itnio_sandbox.fail_next(status=-97)
     with pytest.raises(ItnioError, match="was not sent to 1 of 1"):
         itnio_sandbox.alert(notifier())
 
 
-def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
+def test_the_same_notifier_can_be_used_for_several_events(itnio_sandbox):
     same = notifier(text="{{ alert.run_id }}")
     for run_id in ("one", "two"):
         itnio_sandbox.alert(same, run_id=run_id)
@@ -254,7 +254,7 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
         (print, {"kind": "deadline", "xcoms": {"a": 1}}, "xcoms: Airflow gives none with deadline"),
     ],
 )
-def test_an_argument_that_cannot_be_is_named(itnio_sandbox, callback, given, words):
+def test_the_error_of_an_invalid_argument_names_it(itnio_sandbox, callback, given, words):
     with pytest.raises(ValueError, match=words):
         itnio_sandbox.alert(callback, **given)
 
@@ -265,7 +265,7 @@ def test_a_deadline_may_be_of_a_task_without_a_dag(itnio_sandbox):
     assert seen[0]["dag_run"]["dag_display_name"] == seen[0]["dag_run"]["dag_id"]
 
 
-def test_one_callback_that_fails_keeps_no_other_from_being_called(itnio_sandbox):
+def test_after_a_failing_callback_the_others_are_called(itnio_sandbox):
     def fails(context):
         raise RuntimeError("first")
 
@@ -275,7 +275,7 @@ def test_one_callback_that_fails_keeps_no_other_from_being_called(itnio_sandbox)
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow has deadlines from 3.1 on")
-def test_a_deadline_itself_may_be_given(itnio_sandbox):
+def test_a_deadline_alert_may_be_given_as_the_notifier(itnio_sandbox):
     from airflow.sdk.definitions import deadline
 
     callback = deadline.AsyncCallback(WhatsAppNotifier, kwargs={"recipients": [NUMBER], "text": "late"})

@@ -1,4 +1,4 @@
-"""One task of a DAG by itself, without a database."""
+"""Running one task of a DAG without a database: what its templates get."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = on_airflow_3
 timetables = import_module("airflow.sdk" if AIRFLOW_V_3_2_PLUS else "airflow.timetables.interval")
 
 
-# --- what is rendered -------------------------------------------------------------------------------------
+# --- rendering ------------------------------------------------------------------------------------------
 
 DATES = {
     "{{ ds }} {{ ds_nodash }}": "2026-07-01 20260701",
@@ -60,7 +60,7 @@ OF_AIRFLOW_3 = {
     "{{ ti.id | string | length }}": "36",
     "{{ ti.mark_success_url == ti.log_url }} {{ ti.get_first_reschedule_date({}) is none }}": "True True",
     "{{ triggering_asset_events | length }} {{ dag_run.consumed_asset_events }}": "0 []",
-    # Its task instance has no date, its context no settings, its run no time in a queue.
+    # In Airflow 3 the task instance has no date, the context no settings, the run no queued time.
     "{{ ti.logical_date is defined }} {{ ti.key is defined }} {{ conf is defined }}": "False False False",
     "{{ dag_run.queued_at is defined }} {{ dag_run.execution_date is defined }}": "False False",
 }
@@ -70,7 +70,7 @@ OF_AIRFLOW_3 = {
     ("text", "expected"),
     [*DATES.items(), *NAMES.items(), *OF_AIRFLOW_3.items()],
 )
-def test_a_template_sees_what_airflow_shows_it(itnio_sandbox, text, expected):
+def test_a_template_gets_the_same_values_as_in_airflow(itnio_sandbox, text, expected):
     assert rendered(itnio_sandbox, text, ds="2026-07-01", run_id="run") == expected
 
 
@@ -78,12 +78,12 @@ def test_a_template_sees_what_airflow_shows_it(itnio_sandbox, text, expected):
     "date",
     [pendulum.datetime(2026, 7, 1, 2), datetime(2026, 7, 1, 2, tzinfo=UTC), "2026-07-01T02:00:00+00:00"],
 )
-def test_a_run_is_for_the_date_that_is_given(itnio_sandbox, date):
+def test_a_run_has_the_given_logical_date(itnio_sandbox, date):
     text = rendered(itnio_sandbox, "{{ ts }} {{ run_id }}", logical_date=date)
     assert text == "2026-07-01T02:00:00+00:00 manual__2026-07-01T02:00:00+00:00"
 
 
-def test_a_run_may_have_no_date(itnio_sandbox):
+def test_a_run_may_have_no_logical_date(itnio_sandbox):
     with pytest.raises(Exception, match="'ds' is undefined"):
         rendered(itnio_sandbox, "{{ ds }}", logical_date=None)
     text = rendered(itnio_sandbox, "{{ task_instance_key_str }} {{ run_id }}", logical_date=None)
@@ -92,7 +92,7 @@ def test_a_run_may_have_no_date(itnio_sandbox):
     assert run_id.startswith("manual__")
 
 
-def test_a_date_is_told_in_utc_as_airflow_keeps_it(itnio_sandbox):
+def test_a_date_is_converted_to_utc(itnio_sandbox):
     text = rendered(itnio_sandbox, "{{ ds }} {{ ts }}", logical_date="2026-07-01T01:00:00+02:00")
     assert text == "2026-06-30 2026-06-30T23:00:00+00:00"
 
@@ -107,9 +107,7 @@ def test_a_date_is_told_in_utc_as_airflow_keeps_it(itnio_sandbox):
         (timetables.CronDataIntervalTimetable("@weekly", timezone="UTC"), "2026-06-21 2026-06-28"),
     ],
 )
-def test_the_data_interval_is_what_the_timetable_gives_a_run_that_a_person_starts(
-    itnio_sandbox, schedule, expected
-):
+def test_the_data_interval_is_the_timetables_for_a_manual_run(itnio_sandbox, schedule, expected):
     with DAG("sales", schedule=schedule, start_date=datetime(2026, 1, 1)):
         told = adhoc(
             "{{ data_interval_start | ds }} {{ data_interval_end | ds }}"
@@ -125,29 +123,29 @@ def test_a_data_interval_can_be_given(itnio_sandbox):
     assert rendered(itnio_sandbox, text, ds="2026-07-01", **interval) == "2026-06-01 30 2026-07-01"
 
 
-# What comes with an event, comes from a PythonOperator, needs an asset, or is declared and given to no task.
+# Names of events, of the PythonOperator, of assets, and names that no task gets.
 NOT_OF_A_TASK = {"reason", "templates_dict", "asset_state_store"}
 NEVER_GIVEN = {"expanded_ti_count", "start_date", "test_mode", "try_number"}
 
 
-def test_the_context_has_all_that_airflow_declares(itnio_sandbox):
+def test_the_context_has_all_names_that_airflow_declares(itnio_sandbox):
     declared = set(import_module("airflow.sdk.definitions.context").Context.__annotations__)
     context = context_of(itnio_sandbox)
     assert declared - set(context) == declared & (NOT_OF_A_TASK | NEVER_GIVEN)
 
 
-def test_without_a_date_it_is_now(itnio_sandbox):
+def test_without_a_date_the_logical_date_is_now(itnio_sandbox):
     before = datetime.now(UTC)
     text = rendered(itnio_sandbox, "{{ ts }}")
     assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
 
 
-def test_what_the_run_was_triggered_with_overrides_the_params(itnio_sandbox):
+def test_given_params_override_the_dags_and_are_the_runs_conf(itnio_sandbox):
     text = "{{ params.shop }} {{ params.colour }} {{ dag_run.conf.shop }}"
     assert rendered(itnio_sandbox, text, params={"shop": 9}) == "9 red 9"
 
 
-def test_what_one_run_was_triggered_with_is_not_there_in_the_next(itnio_sandbox):
+def test_given_params_do_not_affect_the_next_run(itnio_sandbox):
     assert rendered(itnio_sandbox, "{{ params.shop }}", params={"shop": 9}) == "9"
     told = in_dag("{{ params.shop }}")
     for params, shop in (({"shop": 8}, "8"), ({}, "7"), ({"shop": 6}, "6"), ({}, "7")):
@@ -155,28 +153,28 @@ def test_what_one_run_was_triggered_with_is_not_there_in_the_next(itnio_sandbox)
         assert itnio_sandbox.messages[-1].text == shop
 
 
-def test_anything_else_goes_into_the_context(itnio_sandbox):
+def test_other_arguments_are_added_to_the_context(itnio_sandbox):
     assert rendered(itnio_sandbox, "{{ own }} {{ ds }}", own=5, ds="2026-07-01") == "5 2026-07-01"
 
 
-def test_variables_are_there_meanwhile(itnio_sandbox):
+def test_given_variables_exist_during_the_run_only(itnio_sandbox):
     text = "{{ var.value.phone }} {{ var.json.shops[1] }} {{ var.value.get('none', 'x') }}"
     shown = rendered(itnio_sandbox, text, variables={"phone": "12", "shops": [7, 8]})
     assert shown == "12 8 x"
     assert not [name for name in os.environ if name.startswith("AIRFLOW_VAR_")]
 
 
-def test_a_date_of_an_earlier_run_that_there_is_not_is_a_gap(itnio_sandbox):
+def test_the_date_of_a_missing_previous_run_is_a_missing_value(itnio_sandbox):
     with pytest.raises(Exception, match=r"a value is None \(prev_start_date_success\)"):
         rendered(itnio_sandbox, "since {{ prev_start_date_success }}")
 
 
-def test_a_connection_that_the_test_does_not_give_is_named(itnio_sandbox):
+def test_the_error_of_a_missing_connection_names_it(itnio_sandbox):
     with pytest.raises(AirflowNotFoundException, match="no Airflow connection 'no': set AIRFLOW_CONN_NO"):
         rendered(itnio_sandbox, "{{ conn.no.login }}")
 
 
-def test_a_variable_that_the_test_does_not_give_is_named(itnio_sandbox):
+def test_the_error_of_a_missing_variable_names_it(itnio_sandbox):
     with pytest.raises(Exception, match=r"no Airflow variable of this name: variables=\{'phone': ...\}"):
         rendered(itnio_sandbox, "{{ var.value.phone }}")
 
@@ -189,7 +187,7 @@ def test_a_jinja_file_is_read_through_the_dags_loader(itnio_sandbox, tmp_path):
     assert itnio_sandbox.messages[0].text == "2026-07-01: 7"
 
 
-def test_a_dag_with_native_rendering_renders_natively(itnio_sandbox):
+def test_native_rendering_of_the_dag_applies(itnio_sandbox):
     cards = [contact_card("Ana", phone="+86 147-1800-4557")]
     itnio_sandbox.execute(task_dags.to_native, xcoms={"cards": cards}, params={"phone": "8614718004557"})
     (message,) = itnio_sandbox.messages
@@ -203,7 +201,7 @@ def test_a_task_without_a_dag_runs(itnio_sandbox):
     assert receipt["message_id"] == message.id
 
 
-def test_the_dag_files_own_task_stays_as_it_is(itnio_sandbox):
+def test_the_given_task_is_not_changed(itnio_sandbox):
     operator = in_dag("{{ ds }}")
     for ds in ("2026-07-01", "2026-07-02"):
         itnio_sandbox.execute(operator, ds=ds)
@@ -212,7 +210,7 @@ def test_the_dag_files_own_task_stays_as_it_is(itnio_sandbox):
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"rows": [{"n": float("inf")}]}])
-def test_what_airflows_server_does_not_take_is_an_error(value, itnio_sandbox):
+def test_a_return_value_that_airflow_cannot_store_is_an_error(value, itnio_sandbox):
     with DAG("report", schedule=None) as dag:
 
         @task

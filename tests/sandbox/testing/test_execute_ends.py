@@ -1,4 +1,4 @@
-"""One task of a DAG by itself, without a database."""
+"""Running one task of a DAG without a database: how it is executed and ends."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tests.task_runs import TaskStateStore
 
 pytestmark = on_airflow_3
 
-# --- how it is executed -----------------------------------------------------------------------------------
+# --- execution ------------------------------------------------------------------------------------------
 
 
-def test_any_operator_runs_with_what_comes_before_and_after_it(itnio_sandbox):
+def test_any_operator_runs_with_its_pre_and_post_execute_hooks(itnio_sandbox):
     task_dags.NOTES.clear()
     hooks = {
         "pre_execute": lambda context: task_dags.NOTES.append("own pre"),
@@ -49,7 +49,7 @@ def test_any_operator_runs_with_what_comes_before_and_after_it(itnio_sandbox):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_airflow_takes_it_for_its_own_task_runner(itnio_sandbox, logged, count):
+def test_airflow_accepts_the_run_as_one_by_its_task_runner(itnio_sandbox, logged, count):
     class Strict(BaseOperator):
         def execute(self, context):
             return "done"
@@ -63,14 +63,14 @@ def test_airflow_takes_it_for_its_own_task_runner(itnio_sandbox, logged, count):
     ("fault", "error"),
     [({"status": -68}, AirflowFailException), ({"count": 9, "http_status": 503}, NotSentError)],
 )
-def test_what_a_task_raises_comes_through(itnio_sandbox, fault, error):
+def test_a_tasks_error_is_raised(itnio_sandbox, fault, error):
     itnio_sandbox.connect(extra={"max_attempts": 1})
     itnio_sandbox.fail_next(**fault)
     with pytest.raises(error):
         itnio_sandbox.execute(adhoc("hello"))
 
 
-def test_a_skip_comes_through(itnio_sandbox):
+def test_a_skip_is_raised(itnio_sandbox):
     @task.whatsapp(recipient=NUMBER)
     def nothing():
         raise AirflowSkipException("nothing is late")
@@ -92,13 +92,13 @@ def test_a_skip_comes_through(itnio_sandbox):
         (Looking, "the class Looking given"),
     ],
 )
-def test_what_is_no_task_is_an_error(itnio_sandbox, given, named):
+def test_a_value_that_is_not_a_task_is_refused(itnio_sandbox, given, named):
     expected = "task: an operator, or what a function with a task decorator returns in a DAG; "
     with pytest.raises(TypeError, match=f"{re.escape(expected)}.*{re.escape(named)}"):
         itnio_sandbox.execute(given)
 
 
-def test_what_a_task_raises_comes_through_alone(itnio_sandbox):
+def test_a_tasks_error_is_raised_without_a_context(itnio_sandbox):
     with pytest.raises(ZeroDivisionError) as raised:
         itnio_sandbox.execute(Looking(task_id="look", at=lambda: 1 / 0))
     assert raised.value.__context__ is None
@@ -132,7 +132,7 @@ def test_each_run_of_a_task_has_an_empty_task_state_store(itnio_sandbox, caplog)
 
 @pytest.mark.skipif(AIRFLOW_BEFORE_3_3, reason="Airflow has a task state store from 3.3 on")
 @pytest.mark.parametrize("store", [{}, TaskStateStore()], ids=["a dict", "another store"])
-def test_a_test_may_give_the_store_of_an_earlier_try(itnio_sandbox, store):
+def test_a_test_may_pass_the_store_of_a_previous_try(itnio_sandbox, store):
     for try_number in (1, 2):
         itnio_sandbox.execute(in_dag("hello"), try_number=try_number, task_state_store=store)
     assert len(itnio_sandbox.messages) == 1
@@ -183,7 +183,7 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
         ({"data_interval_end": "x"}, "data_interval_end: a date or a time"),
     ],
 )
-def test_an_argument_that_cannot_be_is_named(itnio_sandbox, given, words):
+def test_the_error_of_an_invalid_argument_names_it(itnio_sandbox, given, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         itnio_sandbox.execute(in_dag("hello"), **given)
     assert itnio_sandbox.requests == []
@@ -191,12 +191,12 @@ def test_an_argument_that_cannot_be_is_named(itnio_sandbox, given, words):
 
 
 @pytest.mark.parametrize("day", ["20260701", date(2026, 7, 1)])
-def test_a_day_is_read_as_one(itnio_sandbox, day):
+def test_a_date_without_a_time_is_midnight_utc(itnio_sandbox, day):
     assert rendered(itnio_sandbox, "{{ ds }} {{ ts }}", ds=day) == "2026-07-01 2026-07-01T00:00:00+00:00"
     assert rendered(itnio_sandbox, "{{ ds }}", logical_date=date(2026, 7, 1)) == "2026-07-01"
 
 
-def test_a_default_is_given_whole(itnio_sandbox):
+def test_xcom_pull_supports_default_and_map_indexes(itnio_sandbox):
     text = "{{ ti.xcom_pull('u', map_indexes=0, default='zz') }} {{ ti.xcom_pull('v', map_indexes=[1, 0]) }}"
     assert rendered(itnio_sandbox, text, xcoms={"u": None, "v": [1, 2]}) == "zz [2, 1]"
     with pytest.raises(ValueError, match="xcoms: a list for 'v', an entry per instance, 5 given"):

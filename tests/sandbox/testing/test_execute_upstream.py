@@ -1,4 +1,4 @@
-"""One task of a DAG by itself, without a database."""
+"""Running one task of a DAG without a database: upstream values and mapped tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.tables import for_each
 
 pytestmark = on_airflow_3
 
-# --- what comes from upstream -----------------------------------------------------------------------------
+# --- upstream values ------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -38,7 +38,7 @@ pytestmark = on_airflow_3
         ("{{ ti.xcom_pull('elsewhere', dag_id='other') }}", {"elsewhere": 5}, "5"),
     ],
 )
-def test_an_xcom_is_what_the_test_gives(itnio_sandbox, text, xcoms, expected):
+def test_an_xcom_has_the_value_given_by_the_test(itnio_sandbox, text, xcoms, expected):
     assert rendered(itnio_sandbox, text, xcoms=xcoms) == expected
 
 
@@ -49,19 +49,19 @@ def test_an_xcom_is_what_the_test_gives(itnio_sandbox, text, xcoms, expected):
         ("{{ ti.xcom_pull('load', key='rows') }}", r"xcoms=\{\('load', 'rows'\): ...\}"),
     ],
 )
-def test_an_xcom_that_the_test_does_not_give_is_named(itnio_sandbox, text, named):
+def test_the_error_of_a_missing_xcom_names_it(itnio_sandbox, text, named):
     with pytest.raises(LookupError, match=named):
         rendered(itnio_sandbox, text, xcoms={"laod": 5})
 
 
-def test_the_output_of_an_upstream_task_is_what_the_test_gives(itnio_sandbox):
+def test_an_upstream_output_has_the_value_given_by_the_test(itnio_sandbox):
     for told in (task_dags.told, task_dags.dag.get_task("tell")):
         receipt = itnio_sandbox.execute(told, xcoms={"load": {"rows": 5}}, ds="2026-07-01")
         assert itnio_sandbox.messages[-1].text == "2026-07-01: 5"
         assert receipt["message_id"] == itnio_sandbox.messages[-1].id
 
 
-def test_the_output_of_an_upstream_task_must_be_given(itnio_sandbox):
+def test_an_upstream_output_that_is_not_given_is_an_error(itnio_sandbox):
     with pytest.raises(LookupError, match=r"xcoms=\{'load': ...\}"):
         itnio_sandbox.execute(task_dags.told)
 
@@ -79,7 +79,7 @@ def test_one_of_multiple_outputs_can_be_pulled(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "9"
 
 
-def test_a_mapped_upstream_task_gives_a_list(itnio_sandbox):
+def test_the_output_of_a_mapped_upstream_task_is_a_list(itnio_sandbox):
     with DAG("parts", schedule=None):
         parts = task(task_id="part")(lambda number: number).expand(number=[1, 2, 3])
         pulled = adhoc("{{ ti.xcom_pull('part') }} {{ ti.xcom_pull('part', map_indexes=1) is none }}")
@@ -99,7 +99,7 @@ def test_a_mapped_upstream_task_gives_a_list(itnio_sandbox):
         itnio_sandbox.execute(pulled, xcoms={"part": 5})
 
 
-def test_a_mapped_task_group_upstream_gives_a_list_to_who_reads_it(itnio_sandbox):
+def test_the_output_of_an_upstream_mapped_task_group_is_a_list(itnio_sandbox):
     with DAG("shops", schedule=None) as dag:
 
         @task_group
@@ -119,12 +119,12 @@ def test_a_mapped_task_group_upstream_gives_a_list_to_who_reads_it(itnio_sandbox
         itnio_sandbox.execute(reads, xcoms={"shop.inside": 5})
 
 
-def test_what_comes_from_upstream_is_not_run_as_jinja(itnio_sandbox):
+def test_jinja_in_an_upstream_value_is_not_rendered(itnio_sandbox):
     itnio_sandbox.execute(task_dags.to_upstream, xcoms={"load": ["{{ ds }}"]})
     assert itnio_sandbox.messages[0].text == "{{ ds }}"
 
 
-# --- mapped tasks -----------------------------------------------------------------------------------------
+# --- mapped tasks ---------------------------------------------------------------------------------------
 
 
 def test_one_instance_of_a_mapped_task_runs(itnio_sandbox):
@@ -134,12 +134,12 @@ def test_one_instance_of_a_mapped_task_runs(itnio_sandbox):
     assert {message.text for message in itnio_sandbox.messages} == {"2026-07-01 is closed"}
 
 
-def test_the_first_instance_runs_if_none_is_named(itnio_sandbox):
+def test_without_a_map_index_the_first_instance_runs(itnio_sandbox):
     itnio_sandbox.execute(task_dags.to_shops)
     assert len(itnio_sandbox.sent_to(SHOPS[0])) == 1
 
 
-def test_an_instance_knows_of_the_mapped_task(itnio_sandbox):
+def test_an_instance_has_the_mapped_tasks_attributes(itnio_sandbox):
     with DAG("shops", schedule=None):
         mapped = Looking.partial(task_id="look", map_index_template="2026-07-01").expand(at=["a", "b"])
     context = context_of(itnio_sandbox, mapped, map_index=1)
@@ -149,7 +149,7 @@ def test_an_instance_knows_of_the_mapped_task(itnio_sandbox):
 
 
 @pytest.mark.parametrize("map_index", [2, -1])
-def test_an_instance_that_is_not_there_is_an_error(itnio_sandbox, map_index):
+def test_a_map_index_out_of_range_is_an_error(itnio_sandbox, map_index):
     with pytest.raises(IndexError, match=f"the mapped task has 2 instances, from 0, {map_index} given"):
         itnio_sandbox.execute(task_dags.to_shops, map_index=map_index)
 
@@ -158,7 +158,7 @@ def test_an_instance_that_is_not_there_is_an_error(itnio_sandbox, map_index):
     ("map_index", "text", "recipient"),
     [(0, "4", NUMBER), (2, "4", SHOPS[1]), (3, "5", NUMBER), (5, "5", SHOPS[1])],
 )
-def test_of_several_arguments_the_last_changes_fastest(itnio_sandbox, map_index, text, recipient):
+def test_of_several_expanded_arguments_the_last_changes_fastest(itnio_sandbox, map_index, text, recipient):
     itnio_sandbox.execute(task_dags.to_product, map_index=map_index, xcoms={"load": [4, 5]})
     assert [message.text for message in itnio_sandbox.sent_to(recipient)] == [text]
 
@@ -170,7 +170,7 @@ def test_a_decorated_function_may_be_mapped(itnio_sandbox):
 
 
 @pytest.mark.parametrize("pushed", [5, "abc", None])
-def test_what_cannot_be_expanded_over_is_named(itnio_sandbox, pushed):
+def test_the_error_of_a_value_that_cannot_be_expanded_names_it(itnio_sandbox, pushed):
     with DAG("expanded", schedule=None):
         load = BaseOperator(task_id="load")
         mapped = Looking.partial(task_id="look").expand(at=load.output)
@@ -184,21 +184,21 @@ def test_what_cannot_be_expanded_over_is_named(itnio_sandbox, pushed):
 
 
 @pytest.mark.parametrize("pushed", [{"at": 1}, [5]])
-def test_expand_kwargs_takes_a_list_of_dicts_alone(itnio_sandbox, pushed):
+def test_expand_kwargs_requires_a_list_of_dicts(itnio_sandbox, pushed):
     with DAG("expanded", schedule=None):
         rows = Looking.partial(task_id="rows").expand_kwargs(BaseOperator(task_id="load").output)
     with pytest.raises(ValueError, match=r"xcoms: a list of dicts for \.expand_kwargs"):
         itnio_sandbox.execute(rows, xcoms={"load": pushed})
 
 
-def test_expand_kwargs_takes_rows_from_upstream_which_are_never_rendered(itnio_sandbox):
+def test_upstream_rows_of_expand_kwargs_are_not_rendered(itnio_sandbox):
     rows = [{}, {"text": "{{ ds }}", "recipient": NUMBER}]
     itnio_sandbox.execute(task_dags.to_rows, map_index=1, xcoms={"load": rows}, ds="2026-07-01")
     assert itnio_sandbox.messages[0].text == "{{ ds }}"
 
 
 @pytest.mark.parametrize(("map_index", "text"), [(0, "one 2026-07-01"), (1, "{{ data }}")])
-def test_expand_kwargs_takes_rows_of_the_dag_file(itnio_sandbox, map_index, text):
+def test_rows_of_expand_kwargs_in_the_dag_file_are_rendered(itnio_sandbox, map_index, text):
     itnio_sandbox.execute(
         task_dags.to_written_rows, map_index=map_index, xcoms={"load": "{{ data }}"}, ds="2026-07-01"
     )
@@ -212,12 +212,12 @@ def test_a_dict_is_mapped_over_its_items(itnio_sandbox):
     assert "pre ('b', 2)" in task_dags.NOTES
 
 
-# --- broadcasts -------------------------------------------------------------------------------------------
+# --- broadcasts -----------------------------------------------------------------------------------------
 
 PEOPLE = [{"phone": NUMBER, "name": "Ana"}, {"phone": "+999 1 000 0070", "name": "Bo"}]
 
 
-def test_a_broadcast_renders_each_message_and_tells_of_the_number_that_is_refused(itnio_sandbox):
+def test_a_broadcast_renders_each_message_and_counts_a_refusal(itnio_sandbox):
     text = (
         "{{ recipient.name }} {{ shared.rows }} {{ ds }} {{ params.shop }} {{ double(2) }} {{ var.value.v }}"
     )
@@ -234,7 +234,7 @@ def test_a_broadcast_renders_each_message_and_tells_of_the_number_that_is_refuse
     assert [refused.status for refused in itnio_sandbox.refused] == [-70]
 
 
-def test_a_broadcast_that_fails_leaves_its_summary_and_raises(itnio_sandbox):
+def test_a_broadcast_that_fails_raises_with_its_counts(itnio_sandbox):
     broadcast = WhatsAppBroadcastOperator(
         task_id="tell", recipients=[person["phone"] for person in PEOPLE], text="hello"
     )

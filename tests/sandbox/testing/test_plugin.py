@@ -1,4 +1,4 @@
-"""The fixture ``itnio_sandbox``, also in a project that has nothing but the package."""
+"""The fixture ``itnio_sandbox``, also in a project with only this package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tables import for_each, pairs
 
 @pytest.fixture
 def run_pytest(tmp_path):
-    """Run pytest on a file of a user's project, in a process that knows nothing of these tests."""
+    """Run pytest on a file of a user's project, in a process without these tests' configuration."""
 
     def run(text, *options, before="", **environment):
         (tmp_path / "test_project.py").write_text(text)
@@ -38,7 +38,7 @@ def run_pytest(tmp_path):
     return run
 
 
-def test_nothing_is_loaded_for_tests_that_do_not_ask_for_it():
+def test_the_plugin_imports_nothing_for_tests_without_the_fixture():
     script = """
 import sys, pytest
 before = set(sys.modules)
@@ -61,8 +61,8 @@ def test_without_the_extra_other_tests_run_and_the_fixture_says_what_to_install(
     assert "pip install 'airflow-provider-itnio[sandbox]'" in shown
 
 
-def test_a_project_with_the_package_alone_has_the_fixture_which_loads_no_airflow(run_pytest):
-    """Each of its tests begins anew, also after one that stopped the sandbox, and past the proxy."""
+def test_a_project_with_only_the_package_has_the_fixture_without_airflow(run_pytest):
+    """Each test starts with a fresh sandbox, also after a stop, and without the environment's proxy."""
     code, shown = run_pytest(
         """
 import json, os, sys
@@ -103,7 +103,7 @@ def test_four(itnio_sandbox):
 
 
 CHANGES = {
-    "replies": {"recipient": "8614718004557", "text": "hello"},  # opens the window, as the next does
+    "replies": {"recipient": "8614718004557", "text": "hello"},  # opens the window, like the next line
     "windows": {"recipient": "8614718004558"},
     "faults": {"count": 5, "status": -5},
     "random-failures": {"fail": ["100%:-12"]},
@@ -125,7 +125,7 @@ def state_of(sandbox):
     restart=[False, True],
     way=["begin_test", "POST /sandbox/reset"],
 )
-def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, message):
+def test_a_tests_changes_are_reset_before_the_next_test(options, restart, way, wire_to, message):
     def reset(sandbox):
         if way == "begin_test":
             sandbox.begin_test(lambda name, value: None)
@@ -149,7 +149,7 @@ def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, m
         assert [one.status for one in sandbox.messages] == [arrives] * 3
 
 
-def test_a_connection_takes_changes(itnio_sandbox):
+def test_connect_applies_changes_to_the_connection(itnio_sandbox):
     itnio_sandbox.connect("my_conn", login="k", password=None, extra={"app_id": "a", "timeout": 5})
     assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"]) == {
         "conn_type": "itnio",
@@ -159,7 +159,7 @@ def test_a_connection_takes_changes(itnio_sandbox):
     }
 
 
-def test_a_connection_may_be_without_extras(itnio_sandbox):
+def test_connect_with_extra_none_keeps_the_default_extra(itnio_sandbox):
     itnio_sandbox.connect("my_conn", **{"extra": None})
     assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["extra"]["app_id"] == "DGziZf5u"
 
@@ -179,21 +179,21 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
         ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
     ],
 )
-def test_a_connection_that_cannot_be_is_an_error(itnio_sandbox, given, text):
+def test_connect_with_invalid_arguments_raises(itnio_sandbox, given, text):
     with pytest.raises(ValueError, match=text):
         itnio_sandbox.connect(**{"conn_id": "c1"} | given)
 
 
-def test_port_0_is_none_as_it_is_for_airflow(itnio_sandbox):
+def test_port_0_is_stored_in_the_connection(itnio_sandbox):
     itnio_sandbox.connect("my_conn", port=0)
     assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["port"] == 0
 
 
-def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):
+def test_the_fixture_keeps_at_least_100000_messages(itnio_sandbox, message):
     assert itnio_sandbox._vendor.store.keep >= 100_000
 
 
-def test_outside_of_a_test_no_connection_is_made():
+def test_connect_outside_a_test_raises():
     with TestingSandbox() as sandbox:
         with pytest.raises(RuntimeError, match="only be called during a test"):
             sandbox.connect()
@@ -203,7 +203,7 @@ def test_outside_of_a_test_no_connection_is_made():
             sandbox.connect()
 
 
-def test_it_waits_for_what_another_thread_sends(itnio_sandbox, wire_to, message):
+def test_wait_for_returns_messages_of_another_thread(itnio_sandbox, wire_to, message):
     threading.Timer(0.1, lambda: wire_to(itnio_sandbox).custom(message())).start()
     (arrived,) = itnio_sandbox.wait_for(1, timeout=5)
     assert (arrived.type, arrived.recipient, arrived.text) == ("text", "91856321322", "42 rows loaded")
@@ -211,7 +211,7 @@ def test_it_waits_for_what_another_thread_sends(itnio_sandbox, wire_to, message)
     assert itnio_sandbox.sent_to("+91 (856) 321-323") == []
 
 
-def test_what_is_refused_is_typed(itnio_sandbox):
+def test_refused_requests_have_a_status_and_a_meaning(itnio_sandbox):
     requests.get(f"{itnio_sandbox.url}/sms/getBalance", timeout=5)
     (refused,) = itnio_sandbox.refused
     assert (refused.status, refused.meaning) == (-1, "authentication failed")

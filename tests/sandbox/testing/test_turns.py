@@ -1,4 +1,4 @@
-"""One task of a DAG by itself, without a database."""
+"""Concurrent and nested runs of tasks without a database take turns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def supervisor_comms():
     return vars(import_module("airflow.sdk.execution_time.task_runner")).get("SUPERVISOR_COMMS")
 
 
-def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
+def test_a_task_that_starts_an_event_loop_runs_in_an_async_test(itnio_sandbox):
     broadcast = WhatsAppBroadcastOperator(task_id="report", recipients=[NUMBER], text="{{ var.value.word }}")
 
     async def test():
@@ -38,7 +38,7 @@ def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["hello"]
 
 
-def test_a_run_inside_of_a_run_does_not_wait_for_it(itnio_sandbox):
+def test_a_nested_run_does_not_wait_for_the_outer_run(itnio_sandbox):
     def tell(context):
         async def inside():
             itnio_sandbox.execute(in_dag("{{ var.value.word }}"), variables={"word": "inner"})
@@ -49,7 +49,7 @@ def test_a_run_inside_of_a_run_does_not_wait_for_it(itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["inner"]
 
 
-def test_runs_inside_of_one_take_turns_too(itnio_sandbox):
+def test_concurrent_nested_runs_take_turns(itnio_sandbox):
     before, comms = dict(os.environ), supervisor_comms()
     task = in_dag("{{ var.value.word }}")
 
@@ -68,7 +68,7 @@ def test_runs_inside_of_one_take_turns_too(itnio_sandbox):
     assert supervisor_comms() is comms
 
 
-def test_a_run_that_was_begun_and_left_takes_its_turn_later(itnio_sandbox):
+def test_a_run_in_a_thread_left_behind_takes_its_turn_later(itnio_sandbox):
     may_go, left = threading.Event(), []
     task = in_dag("{{ var.value.word }}")
 
@@ -123,11 +123,11 @@ def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monk
         itnio_sandbox.alert(tell)
     itnio_sandbox.execute(in_dag("hello"))
     ended.set()
-    threads[0].join()  # which puts the environment back
+    threads[0].join()  # which restores the environment
     assert len(itnio_sandbox.messages) == 1
 
 
-def test_one_that_waits_for_many_does_not_give_up(itnio_sandbox, monkeypatch):
+def test_a_run_that_waits_for_several_others_does_not_give_up(itnio_sandbox, monkeypatch):
     monkeypatch.setattr(turns, "LONGEST_RUN", 0.5)
     slow = Looking(task_id="look", at=partial(time.sleep, 0.3))
     with ThreadPoolExecutor(4) as threads:
@@ -150,7 +150,7 @@ def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):
     assert supervisor_comms() is comms
 
 
-def test_what_a_task_does_to_the_environment_stays_and_nothing_else_is_touched(itnio_sandbox, monkeypatch):
+def test_environment_changes_of_a_task_are_kept_and_all_others_restored(itnio_sandbox, monkeypatch):
     class Setting(BaseOperator):
         def execute(self, context):
             os.environ["SET_BY_A_TASK"] = os.environ["AIRFLOW_VAR_WORD"]

@@ -13,7 +13,7 @@ def receiver():
 
 @pytest.fixture
 def pushing(receiver, start_sandbox, wire_to):
-    """A sandbox that pushes without pauses, and what sends to it."""
+    """A sandbox that pushes without pauses, and a client for it."""
 
     def start(**options):
         sandbox = start_sandbox(**{"webhook": receiver.url, "push_scale": 0, **options})

@@ -1,4 +1,4 @@
-"""What the sandbox accepts, and what it keeps of it."""
+"""What the sandbox accepts, and what it stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sample(name):
 
 @pytest.fixture(scope="module")
 def open_sandbox():
-    """A sandbox that accepts any application and business phone, as the samples have several."""
+    """A sandbox that accepts any app id and business phone, since the samples have several."""
     with Sandbox(app_id=None, business_phone=None) as sandbox:
         yield sandbox
 
@@ -41,7 +41,7 @@ def test_all_samples_are_there():
 @pytest.mark.parametrize(
     "path", [path for path in SAMPLES if path.stem != TOO_LONG], ids=lambda path: path.stem
 )
-def test_a_sample_of_the_page_is_accepted_and_kept_as_it_came(anyone, path):
+def test_a_sample_of_the_vendors_page_is_accepted_and_stored_unchanged(anyone, path):
     answer = anyone.custom(path.read_bytes())
     assert answer.json()["status"] == "0", answer.text
     (message,) = anyone.sandbox.messages
@@ -51,7 +51,7 @@ def test_a_sample_of_the_page_is_accepted_and_kept_as_it_came(anyone, path):
     assert anyone.sandbox.requests[0].raw_body == path.read_bytes()
 
 
-def test_the_sample_with_too_long_numbers_is_refused_as_its_own_page_says(anyone):
+def test_the_sample_with_too_long_numbers_is_refused_as_documented(anyone):
     body = sample(TOO_LONG)
     assert anyone.custom(body).json()["status"] == "-70"
     body["recipient"] = body["recipient"][:13]
@@ -60,7 +60,7 @@ def test_the_sample_with_too_long_numbers_is_refused_as_its_own_page_says(anyone
     assert anyone.custom(body).json()["status"] == "0"
 
 
-def test_an_acceptance_looks_like_the_one_on_the_page(wire, message):
+def test_an_acceptance_has_the_form_of_the_vendors_page(wire, message):
     before = int(time.time())
     answer = wire.custom(message())
     assert answer.status_code == 200
@@ -73,7 +73,7 @@ def test_an_acceptance_looks_like_the_one_on_the_page(wire, message):
     assert before <= whole["data"]["timestamp"] <= time.time()
 
 
-def test_a_kept_message_tells_what_came(wire, sandbox, message):
+def test_a_stored_message_has_the_requests_values(wire, sandbox, message):
     given = wire.custom(message()).json()["data"]
     (kept,) = sandbox.messages
     assert kept.id == given["messageId"]
@@ -85,7 +85,7 @@ def test_a_kept_message_tells_what_came(wire, sandbox, message):
     assert kept.notes == []
 
 
-def test_every_message_has_an_id_of_its_own(wire, sandbox, message):
+def test_every_message_has_a_unique_id(wire, sandbox, message):
     for _ in range(3):
         wire.custom(message())
     assert len({one.id for one in sandbox.messages}) == 3
@@ -107,7 +107,7 @@ WORDS = [
 
 
 @for_each(("kind", "content", "words"), WORDS)
-def test_the_main_words_of_a_message_are_what_a_person_reads_first(wire, message, kind, content, words):
+def test_the_text_of_a_message_is_its_main_content(wire, message, kind, content, words):
     assert wire.custom(message(type=kind, **{kind: content})).json()["status"] == "0"
     assert wire.sandbox.messages[0].text == words
 
@@ -153,7 +153,7 @@ TEMPLATE_WORDS = [
 
 
 @for_each(("components", "words"), TEMPLATE_WORDS)
-def test_the_main_words_of_a_template_are_its_name_and_parameters(
+def test_the_text_of_a_template_message_is_its_name_and_parameters(
     wire, sandbox, template_message, components, words
 ):
     assert wire.template(template_message(components=components)).json()["status"] == "0"
@@ -170,7 +170,7 @@ def test_a_document_in_a_template_needs_no_file_name(wire, template_message):
     assert wire.template(template_message(components=[header])).json()["status"] == "0"
 
 
-def test_the_balance_is_given_in_texts_and_never_runs_out_by_itself(wire, sandbox, message):
+def test_the_balance_consists_of_strings_and_is_unlimited_by_default(wire, sandbox, message):
     before = wire.balance().json()
     wire.custom(message())
     assert before == {"status": "0", "reason": "success", "balance": "1000.00", "gift": "0", "credit": "0"}
@@ -178,7 +178,7 @@ def test_the_balance_is_given_in_texts_and_never_runs_out_by_itself(wire, sandbo
     assert sandbox.balance is None
 
 
-def test_a_finite_balance_is_used_up_by_what_is_kept(start_sandbox, wire_to, message):
+def test_a_finite_balance_is_reduced_by_accepted_messages(start_sandbox, wire_to, message):
     wire = wire_to(start_sandbox(balance="0.12", price="0.05"))
     assert [wire.custom(message()).json()["status"] for _ in range(3)] == ["0", "0", "-68"]
     assert wire.balance().json()["balance"] == "0.02"
@@ -186,7 +186,7 @@ def test_a_finite_balance_is_used_up_by_what_is_kept(start_sandbox, wire_to, mes
     assert "0.02" in wire.sandbox.refused[0].why
 
 
-def test_text_of_any_script_arrives_as_it_is(wire, sandbox, message):
+def test_text_in_any_script_is_stored_unchanged(wire, sandbox, message):
     text = "深圳 ✅ مرحبا \U0001f680 \x00"
     wire.custom(message(text={"body": text}))
     assert sandbox.messages[0].text == text

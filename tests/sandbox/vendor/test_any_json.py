@@ -1,4 +1,4 @@
-"""Whatever JSON comes, the sandbox has an answer."""
+"""The sandbox answers any JSON."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SOUND = {"appId": "a", "businessPhone": "1234567", "recipient": "1234567", "chan
 
 
 @given(st.sampled_from(list(CUSTOM)), anything, anything)
-def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, content, context):
+def test_any_content_gets_a_documented_code_and_a_text(kind, content, context):
     body = SOUND | {"type": kind, kind: content, "context": context}
     verdict = judge("/wa/custom/sendMsg", body, ACCOUNT)
     assert verdict.status in SEND_CODES
@@ -74,7 +74,7 @@ def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, conte
 
 
 @given(anything, st.lists(anything, max_size=3))
-def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, components):
+def test_any_template_gets_a_documented_code_and_a_text(template, components):
     if isinstance(template, dict):
         template = {"name": "n", "language": {"code": "en"}} | template | {"components": components}
     body = SOUND | {"template": template}
@@ -86,19 +86,19 @@ def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, 
     st.dictionaries(st.sampled_from([*SOUND, "type", "text", "template"]), anything),
     st.sampled_from(list(CODES)[:2]),
 )
-def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
+def test_any_other_fields_get_a_documented_code(body, path):
     assert judge(path, body, ACCOUNT).status in SEND_CODES
 
 
 @given(st.dictionaries(st.sampled_from(list(Fault.model_fields)), anything, max_size=4) | anything)
-def test_any_fault_is_read_or_refused_by_name(given_json):
+def test_any_fault_is_parsed_or_refused_with_a_value_error(given_json):
     with suppress(ValueError):
         assert isinstance(read(Fault, given_json), Fault)
 
 
 @pytest.mark.parametrize("model", [PushGiven, ReplyGiven, WebhookGiven, WindowGiven])
 @given(data=st.data())
-def test_anything_that_the_api_takes_is_read_or_refused_by_name(model, data):
+def test_any_input_of_the_json_api_is_parsed_or_refused_naming_the_field(model, data):
     names = [field.alias or name for name, field in model.model_fields.items()]
     given_json = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), anything) | anything)
     refused = ""
@@ -112,9 +112,7 @@ def test_anything_that_the_api_takes_is_read_or_refused_by_name(model, data):
 
 @for_each("opening", ["[", '{"a":'])
 @for_each(("levels", "status"), [(98, "0"), (99, "-7"), (965, "-7"), (970, "-7"), (100_000, "-7")])
-def test_what_is_nested_deeply_is_refused_before_it_can_break_a_page(
-    wire, sandbox, message, opening, levels, status
-):
+def test_deeply_nested_json_is_refused(wire, sandbox, message, opening, levels, status):
     closing = {"[": "]", '{"a":': "}"}[opening]
     extra = opening * levels + "1" + closing * levels
     raw = json.dumps(message()).replace('"42 rows loaded"', f'"42", "extra": {extra}').encode()

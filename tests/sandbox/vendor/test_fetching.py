@@ -1,4 +1,4 @@
-"""``--fetch-files``: the sandbox fetches the file of a message as WhatsApp would."""
+"""``--fetch-files``: the sandbox fetches a message's file like WhatsApp."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(92)
 
 @pytest.fixture
 def files():
-    """A server with files; ``asked`` is what it was asked for, ``go_on`` lets it answer."""
+    """A server with files; ``asked`` lists the requests, ``go_on`` lets it answer."""
     asked, go_on = [], threading.Event()
     go_on.set()
     answers = {
@@ -56,7 +56,7 @@ def files():
 
 
 def note_of(sandbox, place=-1):
-    """Wait for the note on a message, the last one."""
+    """Wait for the note about the file on the latest message."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for note in sandbox.messages[place].notes:
@@ -66,7 +66,7 @@ def note_of(sandbox, place=-1):
     raise AssertionError("no note came")
 
 
-def test_a_note_says_what_came_of_it(files, start_sandbox, wire_to, message):
+def test_a_note_gives_the_result_of_the_fetch(files, start_sandbox, wire_to, message):
     notes = [
         ("image", "/a.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
         ("image", "/moved.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
@@ -87,7 +87,7 @@ def test_a_note_says_what_came_of_it(files, start_sandbox, wire_to, message):
     assert sandbox.refused == []
 
 
-def test_the_note_is_kept_over_a_restart(files, wire_to, message, tmp_path):
+def test_the_note_is_kept_after_a_restart(files, wire_to, message, tmp_path):
     with Sandbox(data=tmp_path / "data.db", fetch_files=True, open_windows=True) as sandbox:
         wire_to(sandbox).custom(message(type="image", text=None, image={"link": f"{files.url}/a.png"}))
         note, kept = note_of(sandbox), sandbox.messages[-1]
@@ -96,7 +96,7 @@ def test_the_note_is_kept_over_a_restart(files, wire_to, message, tmp_path):
         assert note in sandbox.messages[-1].notes
 
 
-def test_no_answer_waits_for_a_file(files, start_sandbox, wire_to, message):
+def test_answers_do_not_wait_for_a_file(files, start_sandbox, wire_to, message):
     files.go_on.clear()
     sandbox = start_sandbox(fetch_files=True)
     wire = wire_to(sandbox)
@@ -109,7 +109,7 @@ def test_no_answer_waits_for_a_file(files, start_sandbox, wire_to, message):
     note_of(sandbox)
 
 
-def test_nothing_is_fetched_unless_that_is_asked_for(files, start_sandbox, wire_to, message):
+def test_without_fetch_files_or_a_web_link_nothing_is_fetched(files, start_sandbox, wire_to, message):
     wire = wire_to(start_sandbox())
     wire.custom(message(type="image", text=None, image={"link": f"{files.url}/a.png"}))
     wire = wire_to(start_sandbox(fetch_files=True))

@@ -1,4 +1,4 @@
-"""No address that pushes go to can delay, flood or mislead the sandbox."""
+"""No webhook can delay, flood or mislead the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUMBER = "91856321322"
 
 @contextmanager
 def listening(behave):
-    """A server that does with each connection what a test wants."""
+    """A server with the given behaviour for each connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         ended = threading.Event()
 
@@ -68,7 +68,7 @@ def rude(connection, ended):
 
 
 @pytest.mark.parametrize("behave", [silent, dripping, flooding])
-def test_no_webhook_delays_the_vendor(pushing, template_message, behave, monkeypatch):
+def test_a_hostile_webhook_does_not_delay_messages(pushing, template_message, behave, monkeypatch):
     monkeypatch.setattr(module, "LONGEST_ANSWER", 3600)
     with listening(behave) as url:
         sandbox, wire = pushing(webhook=url)
@@ -91,7 +91,9 @@ def test_no_webhook_delays_the_vendor(pushing, template_message, behave, monkeyp
         (rude, 60, "the answer is not HTTP"),
     ],
 )
-def test_an_answer_that_does_not_come_is_given_up(pushing, behave, longest, trouble, monkeypatch, caplog):
+def test_a_push_with_a_missing_or_invalid_answer_is_given_up(
+    pushing, behave, longest, trouble, monkeypatch, caplog
+):
     monkeypatch.setattr(module, "LONGEST_ANSWER", longest)
     with listening(behave) as url:
         sandbox, wire = pushing(webhook=url)
@@ -100,7 +102,7 @@ def test_an_answer_that_does_not_come_is_given_up(pushing, behave, longest, trou
     assert f": {trouble}. " in caplog.text
 
 
-def test_of_an_endless_answer_no_more_is_read_than_a_little(pushing):
+def test_only_the_beginning_of_an_endless_answer_is_read(pushing):
     with listening(endless) as url:
         sandbox, wire = pushing(webhook=url)
         sandbox.reply(recipient=NUMBER, text="hello")
@@ -115,7 +117,7 @@ def until_told(words, caplog):
         time.sleep(0.01)
 
 
-def test_what_is_too_much_is_dropped_and_counted(pushing, template_message, monkeypatch, caplog):
+def test_pushes_over_the_limit_are_dropped_and_counted(pushing, template_message, monkeypatch, caplog):
     monkeypatch.setattr(module, "MOST_WAITING", 5)
     with listening(silent) as url:
         _, wire = pushing(webhook=url)
@@ -126,7 +128,9 @@ def test_what_is_too_much_is_dropped_and_counted(pushing, template_message, monk
         until_told("5 pushes wait already", caplog)
 
 
-def test_nobody_listens(pushing, wire_to, template_message, caplog):
+def test_pushes_to_a_closed_port_are_given_up_and_logged_without_the_path(
+    pushing, wire_to, template_message, caplog
+):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     _, wire = pushing(webhook=f"http://127.0.0.1:{port}/a-token")
@@ -138,7 +142,7 @@ def test_nobody_listens(pushing, wire_to, template_message, caplog):
     assert "a-token" not in caplog.text
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(pushing, tmp_path, caplog):
+def test_a_webhook_with_an_untrusted_certificate_gets_no_push(pushing, tmp_path, caplog):
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pem"))
     with Sandbox(certfile=tmp_path / "pem") as other:
         sandbox, wire = pushing(webhook=f"{other.url}/wa/custom/sendMsg")
@@ -148,7 +152,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(pushing, tmp_path,
     assert "no TLS connection (CERTIFICATE_VERIFY_FAILED)" in caplog.text
 
 
-def test_https_with_a_certificate_that_is_trusted(pushing, tmp_path, monkeypatch):
+def test_a_webhook_with_a_trusted_certificate_gets_pushes(pushing, tmp_path, monkeypatch):
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca"))
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pem"))
@@ -161,7 +165,7 @@ def test_https_with_a_certificate_that_is_trusted(pushing, tmp_path, monkeypatch
 
 
 def test_the_thread_ends_with_the_sandbox(pushing, receiver):
-    before = set(threading.enumerate())  # other sandboxes of these tests may push
+    before = set(threading.enumerate())  # other sandboxes of these tests may have such a thread
     sandbox, _ = pushing()
     sandbox.reply(recipient=NUMBER, text="hello")
     receiver.wait(1)

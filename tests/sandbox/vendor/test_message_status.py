@@ -1,4 +1,4 @@
-"""The 24-hour window, and what becomes of an accepted message."""
+"""The 24-hour window, and the statuses of an accepted message."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def running(clock):
 
 @pytest.fixture
 def closed(running):
-    """A sandbox as people's tests have it, with a clock to turn."""
+    """A sandbox with closed windows and a clock that the test sets."""
     running.clear()
     running.clear_faults()
     return running
@@ -57,7 +57,7 @@ def test_outside_the_window_an_ordinary_message_is_accepted_and_fails(closed, wi
 
 
 @pytest.mark.parametrize("kind", ["image", "document", "location", "interactive", "contacts"])
-def test_no_ordinary_type_arrives_outside_the_window(closed, wire, message, kind):
+def test_no_ordinary_type_is_delivered_outside_the_window(closed, wire, message, kind):
     content = {
         "image": {"link": "https://example.com/a.png"},
         "document": {"link": "https://example.com/a.pdf", "filename": "a.pdf"},
@@ -77,7 +77,7 @@ def test_no_ordinary_type_arrives_outside_the_window(closed, wire, message, kind
     assert [OUTSIDE_WINDOW in one.notes for one in (outside, inside)] == [True, False]
 
 
-def test_a_whatsapp_template_arrives_outside_the_window_and_opens_none(
+def test_a_whatsapp_template_is_delivered_outside_the_window_and_opens_none(
     closed, wire, message, template_message
 ):
     wire.template(template_message())
@@ -106,13 +106,13 @@ def test_a_reply_opens_the_window_of_its_sender_for_24_hours(closed, wire, messa
     assert OUTSIDE_WINDOW not in closed.messages[-1].notes
 
 
-def test_a_reply_by_the_api_opens_the_window_too(closed, wire, message):
+def test_a_reply_through_the_json_api_opens_the_window_too(closed, wire, message):
     wire.control("POST", "replies", json={"recipient": f"+{NUMBER}", "text": "hello"})
     wire.custom(message())
     assert closed.messages[0].status == "read"
 
 
-def test_a_test_opens_and_closes_windows(closed, wire, message):
+def test_windows_can_be_opened_and_closed(closed, wire, message):
     closed.window_open("+91 856-321-322")
     wire.custom(message())
     closed.window_open(int(NUMBER), is_open=False)
@@ -147,14 +147,14 @@ def test_a_window_needs_a_whole_number(closed, wire, given, error):
             closed.window_open(given["recipient"])
 
 
-def test_what_is_cleared_closes_the_windows(closed, wire, message):
+def test_clear_closes_the_windows(closed, wire, message):
     closed.window_open(NUMBER)
     closed.clear()
     wire.custom(message())
     assert closed.messages[0].status == "failed"
 
 
-def test_all_windows_may_begin_open(start_sandbox, wire_to, message):
+def test_with_open_windows_all_windows_start_open(start_sandbox, wire_to, message):
     sandbox = start_sandbox(open_windows=True, push_scale=0)
     wire_to(sandbox).custom(message())
     sandbox.window_open(NUMBER, is_open=False)
@@ -162,14 +162,14 @@ def test_all_windows_may_begin_open(start_sandbox, wire_to, message):
     assert [one.status for one in sandbox.messages] == ["read", "failed"]
 
 
-def test_what_whatsapp_would_drop_fails_though_the_window_is_open(closed, wire, message):
+def test_a_message_that_whatsapp_would_drop_fails_in_an_open_window(closed, wire, message):
     closed.window_open(NUMBER)
     wire.custom(message(type="image", image={"link": "http://localhost/a.png"}))
     (kept,) = closed.messages
     assert (kept.status, kept.failure) == ("failed", "131009: Parameter value is not valid")
 
 
-def test_a_message_whose_answer_is_lost_is_delivered_all_the_same(closed, wire, message):
+def test_an_accepted_message_with_a_failing_answer_is_delivered(closed, wire, message):
     closed.window_open(NUMBER)
     closed.fail_next(http_status=500, accept=True)
     wire.custom(message())
@@ -187,7 +187,7 @@ def test_a_message_whose_answer_is_lost_is_delivered_all_the_same(closed, wire, 
         ("99970000003", [], ""),
     ],
 )
-def test_test_numbers_that_are_accepted_and_do_not_arrive(closed, wire, message, number, reached, failure):
+def test_test_numbers_are_accepted_and_not_delivered(closed, wire, message, number, reached, failure):
     assert wire.custom(message(recipient=number)).json()["status"] == "0"
     (kept,) = closed.messages
     assert statuses(kept) == reached
@@ -197,7 +197,7 @@ def test_test_numbers_that_are_accepted_and_do_not_arrive(closed, wire, message,
     assert kept.notes == []
 
 
-def test_each_of_these_numbers_stands_in_the_table():
+def test_these_test_numbers_are_in_the_table():
     assert [number for number in TABLE if number.startswith(("+999 6", "+999 7"))] == [
         "+999 6 000 0NNN",
         "+999 7 000 0001",
@@ -206,7 +206,7 @@ def test_each_of_these_numbers_stands_in_the_table():
     ]
 
 
-def test_a_share_that_is_to_fail_spares_test_numbers(start_sandbox, wire_to, message):
+def test_a_failing_share_does_not_apply_to_test_numbers(start_sandbox, wire_to, message):
     sandbox = start_sandbox(fail=1.0, push_scale=0)
     assert wire_to(sandbox).custom(message(recipient="99970000002")).json()["status"] == "0"
 
@@ -242,7 +242,7 @@ def test_a_status_only_moves_forward(closed, wire, message, template_message):
     assert late.status == "deleted"
 
 
-def test_wait_for_a_status_says_what_came_instead(closed, wire, message):
+def test_the_timeout_of_wait_for_a_status_lists_the_statuses(closed, wire, message):
     wire.custom(message(text={"body": "hello"}))
     with pytest.raises(TimeoutError) as caught:
         closed.wait_for(timeout=0.01, status="delivered", recipient=NUMBER)
@@ -256,7 +256,7 @@ def test_wait_for_a_status_says_what_came_instead(closed, wire, message):
         closed.wait_for(recipient="nobody")
 
 
-def test_a_message_that_was_cleared_reaches_nothing_more(start_sandbox, wire_to, template_message):
+def test_a_cleared_message_gets_no_further_statuses(start_sandbox, wire_to, template_message):
     sandbox = start_sandbox(push_scale=0.1)
     wire_to(sandbox).template(template_message())
     (cleared,) = sandbox.messages

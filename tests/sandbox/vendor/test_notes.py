@@ -1,4 +1,4 @@
-"""What the sandbox notes on messages that the vendor lets pass and WhatsApp would drop."""
+"""Notes on messages that the vendor accepts and WhatsApp would drop."""
 
 from __future__ import annotations
 
@@ -97,26 +97,26 @@ NOTES = [
 
 
 @for_each(("changes", "note"), NOTES)
-def test_what_the_vendor_lets_pass_is_noted(wire, sandbox, message, changes, note):
+def test_a_mistake_that_the_vendor_accepts_has_a_note(wire, sandbox, message, changes, note):
     answer = wire.custom(message(**changes))
     assert answer.json()["status"] == "0", answer.text
     assert note in sandbox.messages[0].notes
 
 
-def test_a_link_that_anyone_can_fetch_is_not_noted(wire, sandbox, message):
+def test_a_public_link_has_no_note(wire, sandbox, message):
     for link in ("https://files.example.com/a.png", "http://8.8.8.8/a.png"):
         wire.custom(message(type="image", text=None, image={"link": link}))
     assert [one.notes for one in sandbox.messages] == [[], []]
 
 
 @pytest.mark.parametrize("given", [None, "text/plain", "application/json"])
-def test_another_content_type_is_noted(wire, sandbox, message, given):
+def test_another_content_type_has_a_note(wire, sandbox, message, given):
     wire.custom(message(), wire.headers(Content_Type=given))
     (note,) = sandbox.messages[0].notes
     assert note == f"Content-Type is {given or 'missing'}; the page says application/json;charset=UTF-8"
 
 
-def test_the_double_slash_of_the_vendors_own_sample_gives_the_balance(wire, sandbox):
+def test_the_double_slash_in_the_vendors_sample_returns_the_balance(wire, sandbox):
     answer = wire.session.get(f"{sandbox.url}/sms//getBalance", headers=wire.headers(), timeout=10)
     assert answer.json()["status"] == "0"
 
@@ -205,7 +205,7 @@ def test_an_interactive_message_that_whatsapp_would_drop_is_accepted_with_a_note
     assert any(note in one for one in dropped), sandbox.messages[0].notes
 
 
-def test_a_section_without_a_title_breaks_only_the_page(wire, sandbox, message):
+def test_a_section_without_a_title_breaks_only_a_rule_of_the_page(wire, sandbox, message):
     wire.custom(message(type="interactive", interactive=list_of([{"rows": rows(10)}])))
     assert sandbox.messages[0].notes == [
         "the page requires it: interactive.action.sections[0].title is missing or empty"
@@ -238,12 +238,12 @@ def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
 
 
 @for_each("host", ["8.8.8.8", "134744072", "[::ffff:8.8.8.8]", "example.com.", "corp.example.com"])
-def test_a_link_that_everyone_can_follow_has_no_note(wire, sandbox, message, host):
+def test_a_link_with_a_public_host_has_no_note(wire, sandbox, message, host):
     wire.custom(message(type="image", image={"link": f"https://{host}/a.png"}))
     assert sandbox.messages[0].notes == []
 
 
-def test_an_equal_message_within_minutes_looks_like_a_duplicate(start_sandbox, wire_to, message):
+def test_an_equal_message_within_minutes_has_a_note_about_a_duplicate(start_sandbox, wire_to, message):
     now = [1_800_000_000.0]
     sandbox = start_sandbox(clock=lambda: now[0], open_windows=True)
     wire = wire_to(sandbox)
@@ -267,7 +267,7 @@ def test_an_equal_message_within_minutes_looks_like_a_duplicate(start_sandbox, w
     assert notes_after(1) == []
 
 
-def test_what_the_sandbox_keeps_no_more_has_no_duplicate(start_sandbox, wire_to, message):
+def test_a_displaced_message_is_not_recognised_as_a_duplicate(start_sandbox, wire_to, message):
     sandbox = start_sandbox(keep=1, open_windows=True)
     for body in ("first", "second", "first"):
         wire_to(sandbox).custom(message(text={"body": body}))

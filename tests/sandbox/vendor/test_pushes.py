@@ -1,4 +1,4 @@
-"""What is pushed to a customer's address, and when."""
+"""What is pushed to a customer's webhook, and when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATUS_FIELDS = {
 """What every status push has, as Itniotech's page pushMsgReport names and types it."""
 
 
-def test_a_status_is_pushed_as_the_page_has_it(pushing, receiver, template_message):
+def test_a_status_push_has_the_form_of_the_vendors_page(pushing, receiver, template_message):
     sandbox, wire = pushing()
     wire.template(template_message())
     sent, delivered, read = receiver.wait(3)
@@ -53,14 +53,14 @@ def test_a_status_is_pushed_as_the_page_has_it(pushing, receiver, template_messa
 
 
 @pytest.mark.parametrize("changes", [{"businessPhone": 91856321321}, {"recipient": int(NUMBER)}])
-def test_numbers_that_came_as_numbers_are_pushed_as_text(pushing, receiver, message, changes):
+def test_phone_numbers_given_as_ints_are_pushed_as_text(pushing, receiver, message, changes):
     _, wire = pushing(open_windows=True)
     wire.custom(message(**changes))
     for push in receiver.wait(3):
         assert {name: type(push[name]) for name in STATUS_FIELDS} == STATUS_FIELDS
 
 
-def test_outside_the_window_failed_is_pushed_with_131047(pushing, receiver, message):
+def test_a_failed_status_outside_the_window_is_pushed_with_131047(pushing, receiver, message):
     _, wire = pushing()
     assert wire.custom(message()).json()["status"] == "0"
     (push,) = receiver.wait(1)
@@ -69,7 +69,7 @@ def test_outside_the_window_failed_is_pushed_with_131047(pushing, receiver, mess
     assert not {"conversationId", "expiresAt"} & set(push)
 
 
-def test_what_recipients_write_is_pushed(pushing, receiver, message):
+def test_a_reply_is_pushed(pushing, receiver, message):
     sandbox, wire = pushing()
     reply = sandbox.reply(recipient="+91 856321322", text="هل انتهى؟")
     (push,) = receiver.wait(1)
@@ -90,7 +90,7 @@ def test_what_recipients_write_is_pushed(pushing, receiver, message):
     }
 
 
-def test_a_tap_on_a_button_is_pushed_with_what_it_answers(pushing, receiver, message):
+def test_a_tap_on_a_button_is_pushed_with_the_message_it_answers(pushing, receiver, message):
     sandbox, wire = pushing(open_windows=True)
     buttons = [{"type": "reply", "reply": {"id": "yes", "title": "Yes"}}]
     question = {"type": "button", "body": {"text": "?"}, "action": {"buttons": buttons}}
@@ -117,7 +117,9 @@ def test_a_tap_on_a_button_is_pushed_with_what_it_answers(pushing, receiver, mes
         ),
     ],
 )
-def test_the_order_and_how_often(pushing, receiver, template_message, options, expected):
+def test_push_disorder_and_push_twice_change_order_and_number_of_pushes(
+    pushing, receiver, template_message, options, expected
+):
     sandbox, wire = pushing(**options)
     for _ in range(3):
         wire.template(template_message())
@@ -128,7 +130,7 @@ def test_the_order_and_how_often(pushing, receiver, template_message, options, e
 
 
 @pytest.mark.parametrize("code", [100, 301, 400, 404, 500, 503])
-def test_a_push_that_is_not_taken_comes_again(pushing, receiver, code):
+def test_a_push_without_a_200_answer_is_repeated(pushing, receiver, code):
     sandbox, wire = pushing()
     receiver.answers = [code, code]
     sandbox.reply(recipient=NUMBER, text="hello")
@@ -154,7 +156,7 @@ def test_a_push_is_given_up_after_three_repeats(pushing, receiver, caplog):
         assert secret not in caplog.text
 
 
-def test_the_log_tells_how_it_went_on(pushing, receiver, caplog, monkeypatch):
+def test_the_log_shows_the_repeats_of_a_push(pushing, receiver, caplog, monkeypatch):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.3)
     sandbox, _ = pushing()
     receiver.answers = [500] * 8
@@ -164,7 +166,7 @@ def test_the_log_tells_how_it_went_on(pushing, receiver, caplog, monkeypatch):
     assert len([line for line in caplog.messages if line.startswith("webhook")]) <= 8
 
 
-def test_the_pauses_are_those_of_the_vendor_on_a_scale(pushing, receiver):
+def test_the_pauses_are_the_vendors_times_push_scale(pushing, receiver):
     sandbox, _ = pushing(push_scale=0.001)
     receiver.answers = [500] * 3
     began = time.monotonic()
@@ -173,7 +175,7 @@ def test_the_pauses_are_those_of_the_vendor_on_a_scale(pushing, receiver):
     assert time.monotonic() - began >= 0.001 * (60 + 180 + 300)
 
 
-def test_a_status_is_pushed_on_demand_as_often_as_asked(pushing, receiver, template_message):
+def test_a_status_can_be_pushed_on_demand_several_times(pushing, receiver, template_message):
     sandbox, wire = pushing()
     wire.template(template_message() | {"recipient": "99970000003"})
     (kept,) = sandbox.messages
@@ -205,7 +207,7 @@ def test_a_status_is_pushed_on_demand_as_often_as_asked(pushing, receiver, templ
         ([], "give an object with message_id, status, failure, times"),
     ],
 )
-def test_a_push_that_can_not_be_is_an_error_that_names_the_field(wire, message, given, error):
+def test_the_error_of_an_invalid_push_names_the_field(wire, message, given, error):
     message_id = wire.custom(message()).json()["data"]["messageId"]
     body = {"message_id": message_id, **given} if isinstance(given, dict) else given
     answer = wire.control("POST", "pushes", json=body)
@@ -213,7 +215,7 @@ def test_a_push_that_can_not_be_is_an_error_that_names_the_field(wire, message, 
     assert answer.json()["error"].startswith(error)
 
 
-def test_pushes_go_elsewhere_at_any_time(wire, sandbox, receiver, template_message):
+def test_the_webhook_can_be_changed_and_removed_at_any_time(wire, sandbox, receiver, template_message):
     wire.template(template_message())
     answer = wire.control("POST", "webhook", json={"url": receiver.url, "disorder": True})
     assert answer.status_code == 201
@@ -249,7 +251,7 @@ def test_pushes_go_elsewhere_at_any_time(wire, sandbox, receiver, template_messa
         5,
     ],
 )
-def test_an_address_that_can_not_be_is_refused_without_being_shown(wire, url):
+def test_an_invalid_webhook_is_refused_and_not_shown(wire, url):
     with pytest.raises(ValueError, match=r"^webhook: an http or https address") as caught:
         Sandbox(webhook=url)
     assert "secret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Each code that the vendor documents and a server can decide."""
+"""Every documented status code that a server can decide."""
 
 from __future__ import annotations
 
@@ -129,12 +129,12 @@ TEMPLATE_REFUSALS = [
 
 
 @for_each(("code", "changes", "why"), CUSTOM_REFUSALS)
-def test_a_custom_message_is_refused_with_the_code_of_the_page(wire, message, code, changes, why):
+def test_an_invalid_custom_message_is_refused_with_the_documented_code(wire, message, code, changes, why):
     check_refusal(wire.custom(message(**changes)), wire.sandbox, code, why)
 
 
 @for_each(("code", "changes", "why"), TEMPLATE_REFUSALS)
-def test_a_template_is_refused_with_the_code_of_the_page(wire, template_message, code, changes, why):
+def test_an_invalid_template_is_refused_with_the_documented_code(wire, template_message, code, changes, why):
     check_refusal(wire.template(template_message(**changes)), wire.sandbox, code, why)
 
 
@@ -162,16 +162,16 @@ def check_refusal(answer, sandbox, code, why):
         "https://a.b/c\nd",
     ],
 )
-def test_a_link_that_is_no_web_address_is_malformed(wire, message, link):
+def test_a_link_without_an_http_url_is_refused(wire, message, link):
     assert wire.custom(message(type="image", image={"link": link})).json()["status"] == "-133"
 
 
 @for_each("link", ["http://a.b", "https://a.b:8443/c?d=e#f", "https://深圳.cn/图.png", "HTTPS://A.B/C"])
-def test_a_web_address_is_well_formed(wire, message, link):
+def test_a_link_with_an_http_url_is_accepted(wire, message, link):
     assert wire.custom(message(type="image", image={"link": link})).json()["status"] == "0"
 
 
-def test_a_custom_message_on_the_path_of_templates_is_told_so(wire, sandbox, message):
+def test_a_custom_message_on_the_templates_path_is_refused_with_the_right_path(wire, sandbox, message):
     assert wire.template(message()).json()["status"] == "-8"
     assert "a custom message goes to /wa/custom/sendMsg" in sandbox.refused[0].why
 
@@ -191,18 +191,18 @@ def test_a_custom_message_on_the_path_of_templates_is_told_so(wire, sandbox, mes
         (b"[" * 200_000, "the JSON is nested too deeply"),
     ],
 )
-def test_what_is_no_json_object_is_refused(wire, sandbox, raw, why):
+def test_a_body_that_is_not_a_json_object_is_refused(wire, sandbox, raw, why):
     assert wire.custom(raw).json()["status"] == "-7"
     assert why in sandbox.refused[0].why
 
 
-def test_a_refusal_names_no_whole_phone_number(wire, sandbox, message):
+def test_a_refusal_contains_no_whole_phone_number(wire, sandbox, message):
     wire.custom(message(recipient="918563213221234"))
     wire.custom(message(businessPhone="91856321320"))
     assert not any("9185632132" in one.why for one in sandbox.refused)
 
 
-def test_what_is_wrong_first_decides(wire, message):
+def test_the_first_failing_check_decides_the_code(wire, message):
     everything_wrong = {"appId": "x", "recipient": "1", "businessPhone": "1", "channelType": 9, "type": "x"}
     for name, code in [
         ("appId", -10),
@@ -220,13 +220,13 @@ BY_FAULT_ONLY = {
 }
 
 
-def test_every_code_of_the_send_page_is_decided_or_known_to_need_a_fault():
+def test_every_code_of_the_send_page_is_tested_or_needs_a_fault():
     decided = {code for code, _, _ in CUSTOM_REFUSALS + TEMPLATE_REFUSALS}
     assert decided | BY_FAULT_ONLY == set(SEND_CODES)
 
 
 @for_each(("path", "code"), [(path, code) for path, codes in CODES.items() for code in codes if code < 0])
-def test_every_code_can_be_had_by_a_fault(wire, sandbox, message, path, code):
+def test_every_code_can_be_requested_with_a_fault(wire, sandbox, message, path, code):
     sandbox.fail_next(status=code)
     answer = wire.balance() if path == BALANCE else wire.post(path, message())
     meaning = (BALANCE_CODES if path == BALANCE else SEND_CODES)[code].meaning
@@ -236,7 +236,7 @@ def test_every_code_can_be_had_by_a_fault(wire, sandbox, message, path, code):
     assert refused.why == "a fault was asked for, by fail_next or POST /sandbox/faults"
 
 
-def test_an_account_may_have_several_applications_and_numbers(start_sandbox, wire_to, message):
+def test_an_account_may_have_several_app_ids_and_business_phones(start_sandbox, wire_to, message):
     wire = wire_to(start_sandbox(app_id=["one", "two"], business_phone=[17376111187, "91856321321"]))
     for app, phone, status in [
         ("one", "17376111187", "0"),
@@ -248,10 +248,10 @@ def test_an_account_may_have_several_applications_and_numbers(start_sandbox, wir
     assert (wire.sandbox.app_id, wire.sandbox.business_phone) == ("one", "17376111187")
 
 
-def test_an_account_without_any_application_makes_no_sense(start_sandbox):
+def test_an_account_without_an_app_id_is_refused(start_sandbox):
     with pytest.raises(ValueError, match="at least one"):
         start_sandbox(app_id=[])
 
 
-def test_json_is_read_whatever_its_spacing(wire, message):
+def test_json_with_any_whitespace_is_read(wire, message):
     assert wire.custom(json.dumps(message(), indent=4).encode()).json()["status"] == "0"

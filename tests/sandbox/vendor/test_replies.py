@@ -14,7 +14,7 @@ ID = "the id of the message"
 
 @pytest.fixture
 def sent(wire, message):
-    """Send a message to the recipient and give its id."""
+    """Send a message to the recipient and return its id."""
 
     def sent(kind="text", **content):
         body = message(**({"type": kind} | content))
@@ -36,7 +36,7 @@ def reply(wire, **given):
     return wire.control("POST", "replies", json=given)
 
 
-def test_a_text_becomes_what_the_vendor_pushes(wire, sent):
+def test_a_text_reply_has_the_form_of_the_vendors_push(wire, sent):
     sent()
     answer = reply(wire, recipient="+91 8563-21322", text="好的 *ok*")
     assert answer.status_code == 201
@@ -61,7 +61,7 @@ def test_a_text_becomes_what_the_vendor_pushes(wire, sent):
     }
 
 
-def test_a_button_becomes_what_whatsapp_tells(wire, sample):
+def test_a_button_reply_has_the_form_of_whatsapps_push(wire, sample):
     message_id = sample("interactive-button")
     kept = reply(wire, message_id=message_id, button="33").json()
     assert (kept["type"], kept["choice"], kept["text"]) == ("button_reply", "33", "two")
@@ -72,7 +72,7 @@ def test_a_button_becomes_what_whatsapp_tells(wire, sample):
     }
 
 
-def test_a_row_becomes_what_whatsapp_tells(wire, sample):
+def test_a_row_reply_has_the_form_of_whatsapps_push(wire, sample):
     kept = reply(wire, message_id=sample("interactive-list"), row="SECTION_2_ROW_2_ID").json()
     assert kept["body"]["message"]["interactive"]["list_reply"] == {
         "id": "SECTION_2_ROW_2_ID",
@@ -81,7 +81,7 @@ def test_a_row_becomes_what_whatsapp_tells(wire, sample):
     }
 
 
-def test_a_quick_reply_gives_the_payload(wire, template_message):
+def test_a_quick_reply_contains_the_buttons_payload(wire, template_message):
     parameters = [{"type": "payload", "payload": "acknowledge"}]
     button = {"type": "button", "sub_type": "quick_reply", "index": "1", "parameters": parameters}
     message_id = wire.template(template_message(components=[button])).json()["data"]["messageId"]
@@ -97,7 +97,7 @@ def test_a_message_can_answer_a_reply(wire, sandbox, sent):
     assert sandbox.messages[1].notes == []
 
 
-def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
+def test_replies_can_be_filtered_by_recipient_and_cleared(wire, sent):
     reply(wire, recipient=RECIPIENT, text="a")
     reply(wire, recipient="+86 147-1800-4557", text="b")
     found = wire.control("GET", "replies", params={"recipient": "8614718004557"}).json()
@@ -157,7 +157,7 @@ def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
         ),
     ],
 )
-def test_a_reply_that_cannot_be_says_why(wire, sample, given, error):
+def test_the_error_of_an_invalid_reply_says_why(wire, sample, given, error):
     message_id = sample("interactive-button")
     if isinstance(given, dict) and given.get("message_id") == ID:
         given = given | {"message_id": message_id}
@@ -167,13 +167,13 @@ def test_a_reply_that_cannot_be_says_why(wire, sample, given, error):
     assert wire.control("GET", "replies").json() == []
 
 
-def test_what_is_no_json_or_too_long_is_refused(wire):
+def test_a_reply_that_is_not_json_or_too_long_is_refused(wire):
     assert wire.control("POST", "replies", data=b"{").json() == {"error": "the body is not JSON"}
     assert wire.control("POST", "replies", data=b" " * ((1 << 20) + 1)).status_code == 413
 
 
 @pytest.mark.parametrize(("name", "value"), [("Origin", "http://evil.example"), ("Host", "evil.example")])
-def test_another_site_can_neither_reply_nor_listen(wire, sent, name, value):
+def test_another_site_can_neither_reply_nor_read(wire, sent, name, value):
     sent()
     answer = wire.control(
         "POST", "replies", json={"recipient": RECIPIENT, "text": "a"}, headers={name: value}

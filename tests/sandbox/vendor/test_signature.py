@@ -30,18 +30,18 @@ def now():
     return str(int(time.time()))
 
 
-def test_the_documentations_own_sign_fits():
+def test_the_documentations_example_gives_the_documented_sign():
     assert sign_of(KEY, SECRET, "1630468800") == "05d7a50893e22a5c4bb3216ae3396c7c"
 
 
-def test_the_letter_case_of_the_sign_does_not_matter(wire):
+def test_the_sign_is_case_insensitive(wire):
     headers = wire.headers()
     headers["Sign"] = headers["Sign"].upper()
     assert wire.balance(headers).json()["status"] == "0"
 
 
 @pytest.mark.parametrize("path", ["/wa/custom/sendMsg", "/wa/template/sendMsg", "/sms/getBalance"])
-def test_every_endpoint_asks_for_the_sign(wire, sandbox, message, path):
+def test_every_endpoint_checks_the_sign(wire, sandbox, message, path):
     headers = wire.headers(Sign="0" * 32)
     answer = wire.balance(headers) if path == "/sms/getBalance" else wire.post(path, message(), headers)
     assert answer.json() == {"status": "-1", "reason": "authentication failed"}
@@ -117,7 +117,7 @@ ADVICE = [
 
 
 @for_each(("headers", "advice"), ADVICE)
-def test_the_advice_fits_what_is_wrong(wire, sandbox, headers, advice):
+def test_the_advice_matches_the_mistake(wire, sandbox, headers, advice):
     assert wire.balance(headers).json()["status"] == "-1"
     assert advice in sandbox.refused[0].advice
     assert wire.control("GET", "refused").json()[0]["advice"] == sandbox.refused[0].advice
@@ -131,12 +131,12 @@ def test_seconds_hashed_under_a_timestamp_in_milliseconds_are_explained(wire, sa
     assert "that was in seconds, the header is in milliseconds" in sandbox.refused[0].why
 
 
-def test_a_sign_over_a_timestamp_that_is_no_number_is_only_a_wrong_sign():
+def test_a_wrong_sign_with_an_invalid_timestamp_is_a_wrong_sign():
     headers = {"Api-Key": KEY, "Sign": "0" * 32, "Timestamp": "noon"}
     assert "does not match" in problem_of_sign(headers, KEY, SECRET).why
 
 
-def test_no_explanation_holds_key_secret_or_sign(wire, sandbox):
+def test_no_explanation_contains_key_secret_or_sign(wire, sandbox):
     for headers in [
         *(wire.headers(api_key=key) for key, _ in WRONG_KEYS),
         *(wire.headers(now(), Sign=sign(now()).encode("latin-1")) for sign, _ in WRONG_SIGNS),
@@ -165,7 +165,7 @@ def noon():
 
 
 @pytest.mark.parametrize(("shift", "why"), CLOCKS)
-def test_an_expired_timestamp_has_another_code_on_each_side(noon, wire_to, message, shift, why):
+def test_an_expired_timestamp_is_4_when_sending_and_16_for_the_balance(noon, wire_to, message, shift, why):
     noon.clear()
     wire = wire_to(noon)
     headers = wire.headers(str(1_700_000_000 + shift))
