@@ -63,6 +63,7 @@ ONE = "must be at least one phone number"
             f"{RECIPIENTS}must be phone numbers by default, tag:… and owner:…",
         ),
         ("alert_recipients", '{"tag: ": "x"}', f"owner:…, 'tag: ' given{NOT_USED}"),
+        ("alert_recipients", f'{{"owner: ana": "{NUMBER}"}}', f"owner:…, 'owner: ana' given{NOT_USED}"),
         ("alert_recipients", "{", f"{RECIPIENTS}must be phone numbers or JSON, '{{' given; no DAG alerts: "),
         ("alert_recipients", "[" * 50_000, f"{RECIPIENTS}must be phone numbers or JSON, '[[["),
         ("alert_conn_id", "my conn", "[itnio] alert_conn_id: must be a connection's id: at most 200 letters"),

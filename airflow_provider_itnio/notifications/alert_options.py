@@ -212,7 +212,7 @@ def _by_key(written: str) -> dict[str, Any]:
         _refuse("alert_recipients", "phone numbers or JSON", written, f"no DAG alerts: {error}"[:120])
         return {}
     by_key = given if isinstance(given, dict) else {"default": given}
-    unknown = [key for key in by_key if not re.fullmatch(r"default|(tag|owner):.*\S.*", key, re.DOTALL)]
+    unknown = [key for key in by_key if not re.fullmatch(r"default|(tag|owner):\S(.*\S)?", key, re.DOTALL)]
     for key in unknown:
         _refuse("alert_recipients", "phone numbers by default, tag:… and owner:…", key, "it is not used")
         del by_key[key]
