@@ -32,7 +32,7 @@ class NoText(TypeError):  # noqa: N818
             advice = f"it is {value}; write a text instead, as in {{{{ '-' if {path} > 1e99 else {path} }}}}"
         elif callable(value):
             advice = f"call it, as in {{{{ {path}() }}}}; it is a function"
-        elif hasattr(type(value), "__iter__"):
+        elif hasattr(type(value), "__iter__") and not hasattr(type(value), "model_fields"):  # pydantic
             advice = f"write its entries, as in {{{{ {path} | join(', ') }}}}; it is a {type_name(value)}"
         else:
             advice = f"write one of its values, as in {{{{ {path}.… }}}}; it is a {type_name(value)}"

@@ -48,7 +48,7 @@ class Plain:
         ("{{ 'Hi ' ~ X }}", Plain(), "it is a Plain"),
         ("{{ [X] | join }}", Plain(), "it is a Plain"),
         ("{{ '%s' | format(X) }}", Plain(), "it is a Plain"),
-        ("{{ X }}", Customer(name="Li"), "it is a Customer"),
+        ("{{ X }}", Customer(name="Li"), "write one of its values, as in {{ …; it is a Customer"),
         ("{{ X }}", SimpleNamespace(name="Li"), "it is a SimpleNamespace"),
         ("{{ X.title }}", "li", "title is no text: call it, as in {{ title() }}; it is a function"),
         ("{{ X.isoformat }}", date(2026, 1, 1), "isoformat is no text: call it"),
