@@ -15,7 +15,7 @@ from airflow_provider_itnio.api.describe import describe_key, describe_keys, des
 from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
-from airflow_provider_itnio.api.values import is_missing, type_name
+from airflow_provider_itnio.api.values import is_missing, plain_scalar, type_name
 from airflow_provider_itnio.broadcast.recipients import FirstPositions
 from airflow_provider_itnio.rendering.missing_values import RecipientData
 
@@ -167,8 +167,9 @@ def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
     :param sql: one query.
     :param parameters: its parameters, as the database's driver takes them; ``None`` for none.
     :raises InvalidMessageError: if it returns no rows, a value that can't be stored, or two columns of one
-        name.
+        name, or if ``parameters`` is no list and no dict.
     """
+    parameters = _plain(parameters)
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
         batch = cursor.fetchmany(_AT_ONCE) if _gives_rows(cursor) else None
@@ -185,6 +186,18 @@ def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
             rows.extend(batch)
             batch = cursor.fetchmany(_AT_ONCE)
         return rows
+
+
+def _plain(parameters: Any) -> Any:
+    """Return parameters with plain Python numbers: SQLite's driver takes numpy's for bytes."""
+    if isinstance(parameters, Mapping):
+        return {name: plain_scalar(value) for name, value in parameters.items()}
+    if isinstance(parameters, Sequence) and not isinstance(parameters, (str, bytes)):
+        kind = tuple if isinstance(parameters, tuple) else list
+        return kind(map(plain_scalar, parameters))
+    if parameters is not None:
+        raise InvalidMessageError(f"parameters: must be a list or a dict, {describe_value(parameters)} given")
+    return None
 
 
 def _cursor(connection: Any) -> Any:

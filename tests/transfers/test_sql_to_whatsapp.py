@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
@@ -65,6 +66,28 @@ def test_sql_and_its_parameters_are_rendered(people, sandbox, native):
     ).once()
     assert counts_of(summary) == {"accepted": 2}
     assert texts(sandbox) == {"8614718004557": "Ana …57", "5511912345678": "Ana …78"}
+
+
+@for_each("parameters", [[np.int64(5), np.str_("Bo")], (np.int64(5), "Bo")])
+def test_numpy_numbers_are_parameters_too(parameters, people, sandbox):
+    """SQLite's driver takes numpy's int64 for bytes, and no number equals those."""
+    sql = "SELECT name FROM people WHERE orders > ? AND name <> ?"
+    report(sql=sql, parameters=parameters, recipient=NUMBER, text="{{ rows[0].name }}").once()
+    assert texts(sandbox) == {"8614718004557": "Ana"}
+
+
+@for_each("parameters", ["5", {5}, np.array([5])])
+def test_parameters_from_upstream_are_a_list_or_a_dict(parameters, people, sandbox):
+    run = report(sql=ALL, recipient=NUMBER, text="x")
+    made = run.make
+
+    def make():
+        operator = made()
+        operator.parameters = parameters
+        return operator
+
+    run.make = make
+    assert "parameters: must be a list or a dict" in str(fails_at_once(run))
 
 
 def test_a_sql_file_is_read(people, sandbox, tmp_path):
