@@ -41,7 +41,7 @@ def open_windows(pushed_to_receiver, sandbox):
 
 
 def sent(*recipients):
-    """Send a message to each, as upstream tasks do, and return the receipts as in XCom."""
+    """Send a message to each number, as upstream tasks do, and return the receipts as in XCom."""
     hook = ItnioHook()
     return [json.loads(json.dumps(hook.send(one, text="42 rows").as_dict())) for one in recipients]
 
@@ -71,7 +71,7 @@ def resumed(run, left, event):
 
 
 def ended(run, *, deferrable):
-    """Run a task to its end, over the triggerer if it defers."""
+    """Run a task to its end, through the triggerer if it defers."""
     if not deferrable:
         return run.once()
     try:
@@ -83,7 +83,7 @@ def ended(run, *, deferrable):
 
 @for_each("deferrable", [False, True])
 @for_each("until", ["sent", "delivered", "read"])
-def test_it_is_green_once_everyone_has_it(until, deferrable, sandbox):
+def test_the_sensor_succeeds_once_all_messages_reach_the_status(until, deferrable, sandbox):
     receipts = sent(NUMBER, OTHER)
     result = ended(waiting(receipts, until=until, deferrable=deferrable), deferrable=deferrable)
     assert list(result["statuses"]) == [one["message_id"] for one in receipts]
@@ -97,7 +97,7 @@ def test_it_is_green_once_everyone_has_it(until, deferrable, sandbox):
     counts = [result[name] for name in ("none", "sent", "delivered", "read", "failed")]
     assert sum(counts) == sum(result[name] for name in reached) == 2
     assert json.loads(json.dumps(result)) == result
-    assert len(sandbox.messages) == 2  # it sends nothing
+    assert len(sandbox.messages) == 2  # the sensor sends nothing
 
 
 def forms_of(receipts):
@@ -125,7 +125,7 @@ def forms_of(receipts):
 
 
 @for_each("form", forms_of([{"message_id": "m"}] * 2))
-def test_messages_may_stand_there_in_each_form_that_earlier_tasks_give(form):
+def test_messages_are_accepted_in_every_form_of_upstream_results(form):
     receipts = sent(NUMBER, OTHER)
     made = TaskRun(
         lambda: WhatsAppDeliveredSensor(
@@ -133,7 +133,7 @@ def test_messages_may_stand_there_in_each_form_that_earlier_tasks_give(form):
         )
     )
     context = made.begin()
-    made.operator.messages = forms_of(receipts)[form]  # as rendered
+    made.operator.messages = forms_of(receipts)[form]  # as after rendering
     result = made.operator.execute(context)
     expected = {one["message_id"]: one["recipient"] for one in receipts}
     if form in ("an id", "twice the same") or form.startswith(("a receipt", "the hook's receipt")):
@@ -142,7 +142,7 @@ def test_messages_may_stand_there_in_each_form_that_earlier_tasks_give(form):
     assert {one["recipient"] for one in result["statuses"].values()} <= {*expected.values(), None}
 
 
-def test_an_id_of_digits_that_native_rendering_made_a_number_is_the_id(receiver):
+def test_a_message_id_that_native_rendering_made_an_int_is_accepted(receiver):
     receiver.push(
         {"eventType": "message-status-event", "messageId": "12345", "status": "read", "timestamp": 1}
     )
@@ -150,7 +150,7 @@ def test_an_id_of_digits_that_native_rendering_made_a_number_is_the_id(receiver)
 
 
 @for_each("native", [False, True])
-def test_it_takes_the_output_of_a_task_and_jinja_from_airflow(native, itnio_sandbox):
+def test_messages_may_be_an_upstream_output_or_jinja(native, itnio_sandbox):
     (receipt,) = sent(NUMBER)
     with DAG("report", schedule=None, render_template_as_native_obj=native):
         tell = EmptyOperator(task_id="tell")
@@ -165,7 +165,7 @@ def test_it_takes_the_output_of_a_task_and_jinja_from_airflow(native, itnio_sand
         assert list(result["statuses"]) == [receipt["message_id"]]
 
 
-def test_it_takes_the_outputs_of_a_mapped_task_and_may_be_mapped_itself(itnio_sandbox):
+def test_messages_may_be_a_mapped_tasks_outputs_and_the_sensor_may_be_mapped(itnio_sandbox):
     receipts = sent(NUMBER, OTHER)
     with DAG("report", schedule=None):
         tell = WhatsAppSendOperator.partial(task_id="tell", text="42 rows").expand(recipient=[NUMBER, OTHER])
@@ -180,8 +180,8 @@ def test_it_takes_the_outputs_of_a_mapped_task_and_may_be_mapped_itself(itnio_sa
 
 
 @for_each("deferrable", [False, True])
-def test_a_failed_message_fails_it_at_once_with_whom_it_did_not_reach(deferrable):
-    receipts = sent(NUMBER, UNDELIVERABLE, NEVER_PUSHED)  # the last one would be waited for
+def test_a_failed_message_fails_the_sensor_at_once_and_names_the_recipient(deferrable):
+    receipts = sent(NUMBER, UNDELIVERABLE, NEVER_PUSHED)  # the last one alone would keep it waiting
     run = waiting(receipts, deferrable=deferrable)
     with pytest.raises(AirflowFailException) as raised:
         ended(run, deferrable=deferrable)
@@ -194,7 +194,7 @@ def test_a_failed_message_fails_it_at_once_with_whom_it_did_not_reach(deferrable
 
 
 @for_each("deferrable", [False, True])
-def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
+def test_the_timeout_lists_the_messages_that_have_not_reached_the_status(deferrable):
     receipts = sent(NUMBER, SENT_ONLY, NEVER_PUSHED)
     waiting(receipts[:1]).once()
     waiting(receipts[1:2], until="sent").once()
@@ -212,7 +212,7 @@ def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
 @for_each(
     ("recipient", "timeout", "why"), [(UNDELIVERABLE, 60, "131026"), (NEVER_PUSHED, 0.3, "status none")]
 )
-def test_soft_fail_skips_it_and_says_why(recipient, timeout, why, deferrable, logged):
+def test_with_soft_fail_the_sensor_is_skipped_and_says_why(recipient, timeout, why, deferrable, logged):
     run = waiting(sent(recipient), deferrable=deferrable, timeout=timeout, soft_fail=True)
     with pytest.raises(AirflowSkipException) as raised:
         ended(run, deferrable=deferrable)
@@ -221,7 +221,7 @@ def test_soft_fail_skips_it_and_says_why(recipient, timeout, why, deferrable, lo
 
 
 @for_each("option", ["soft_fail", "never_fail"])
-def test_what_had_failed_before_it_began_is_skipped_without_deferring(option, receiver):
+def test_with_soft_fail_or_never_fail_an_earlier_failure_skips_without_deferring(option, receiver):
     receiver.push(status_push("lost", "failed", failure="131026: undeliverable"))
     with pytest.raises(AirflowSkipException, match="131026"):
         waiting(["lost"], deferrable=True, **{option: True}).once()
@@ -248,14 +248,14 @@ def test_a_retry_waits_for_the_same_messages_and_sends_nothing(sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_it_goes_on_over_a_receiver_that_is_away_and_says_so_in_the_end(connect, closed_port, caplog):
+def test_an_unreachable_receiver_is_reported_at_the_timeout(connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     told = str(may_be_tried_again(waiting("m-1", timeout=0.5), AirflowSensorTimeout))
     assert "1 of 1 messages are not delivered: m-1: status none. The receiver could not be asked" in told
     assert caplog.text.count("Still waiting") == 1
 
 
-def test_a_deferred_one_that_began_while_the_receiver_was_away_goes_on(connect, closed_port, receiver):
+def test_a_sensor_that_deferred_while_the_receiver_was_unreachable_continues(connect, closed_port, receiver):
     (receipt,) = sent(NUMBER)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     run = waiting(receipt, deferrable=True)
@@ -264,7 +264,7 @@ def test_a_deferred_one_that_began_while_the_receiver_was_away_goes_on(connect, 
     assert resumed(run, left, triggered(left))["failed"] == 0
 
 
-def test_a_deferred_one_ends_as_soon_as_the_push_is_there(sandbox):
+def test_a_deferred_sensor_ends_after_the_push(sandbox):
     run = waiting(sent(NEVER_PUSHED), deferrable=True)
     left = deferred(run)
     later = threading.Timer(0.5, sandbox.push, [sandbox.messages[0], "read"])
@@ -274,7 +274,7 @@ def test_a_deferred_one_ends_as_soon_as_the_push_is_there(sandbox):
     assert resumed(run, left, event)["read"] == 1
 
 
-def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(sandbox):
+def test_a_later_until_set_in_the_dag_file_during_the_wait_applies(sandbox):
     receipts = sent(SENT_ONLY)
     run = waiting(receipts, until="delivered", deferrable=True)
     left = deferred(run)
@@ -286,12 +286,12 @@ def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(sa
     assert resumed(run, raised.value, triggered(raised.value))["read"] == 1
 
 
-def test_a_deferred_one_needs_nothing_but_its_event():
-    """``dag.test()`` of Airflow 2 passes nothing else."""
+def test_a_deferred_sensor_needs_only_its_event():
+    """``dag.test()`` of Airflow 2 passes only the event."""
     assert not deferred(waiting(sent(NEVER_PUSHED), deferrable=True)).kwargs
 
 
-def test_a_deferred_one_whose_connection_is_gone_says_so_at_its_timeout(monkeypatch):
+def test_a_deferred_sensor_whose_connection_is_missing_says_so_at_its_timeout(monkeypatch):
     run = waiting(sent(NEVER_PUSHED), deferrable=True)
     left = deferred(run)
     monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT")
@@ -302,15 +302,13 @@ def test_a_deferred_one_whose_connection_is_gone_says_so_at_its_timeout(monkeypa
 
 
 @for_each("deferrable", [False, True])
-def test_without_a_receiver_it_fails_at_once(deferrable, connect, receiver):
+def test_without_a_receiver_in_the_connection_the_sensor_fails_at_once(deferrable, connect, receiver):
     connect(extra=receiver.extra | {"receiver_url": None})
     assert "receiver_url: is missing" in str(fails_at_once(waiting("m", deferrable=deferrable)))
 
 
 @for_each("deferrable", [False, True])
-def test_a_token_that_is_not_accepted_is_told_at_the_timeout(
-    deferrable, connect, receiver, monkeypatch, caplog
-):
+def test_a_refused_token_is_reported_at_the_timeout(deferrable, connect, receiver, monkeypatch, caplog):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
     connect(extra=receiver.extra | {"receiver_token": "another-token-0123456789"})
     told = "receiver_token: the receiver does not accept it"
@@ -319,19 +317,19 @@ def test_a_token_that_is_not_accepted_is_told_at_the_timeout(
     assert f"{told}; give the connection a token" in caplog.text
 
 
-def test_deferrable_is_true_or_false():
+def test_deferrable_must_be_true_or_false():
     with pytest.raises(InvalidParameterError, match="deferrable: must be True or False, 'no' given"):
         waiting("m", deferrable="no").make()
 
 
-def test_the_connection_is_a_name():
+def test_itnio_conn_id_must_be_a_string():
     with pytest.raises(InvalidParameterError, match=r"^task 'arrived': itnio_conn_id: must be text, nothing"):
         waiting("m", itnio_conn_id=None).make()
     waiting("m", itnio_conn_id="{{ params.connection }}").make()
 
 
 @pairs(answered=[0, 1], code=[401, 404, 502], deferrable=[False, True])
-def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+def test_an_http_error_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     deferrable, code, answered, sandbox, connect, receiver, monkeypatch
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
@@ -348,17 +346,17 @@ def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
         assert ended(run, deferrable=deferrable)["delivered"] == 1
 
 
-def test_a_status_that_can_not_be_waited_for_is_an_import_error():
+def test_an_invalid_until_is_an_import_error():
     with pytest.raises(ValueError, match="until: must be one of sent, delivered, read; 'accepted' given"):
         WhatsAppDeliveredSensor(task_id="arrived", messages="m", until="accepted")
 
 
-def test_airflow_says_whether_it_defers(monkeypatch):
+def test_default_deferrable_of_airflows_configuration_applies(monkeypatch):
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
     assert deferred(waiting(sent(NEVER_PUSHED)))
 
 
-def test_without_a_triggerer_it_asks_itself_in_the_end(receiver):
+def test_a_deferral_that_timed_out_reads_the_status_itself(receiver):
     def ends():
         run = waiting(["late-or-not"], deferrable=True)
         deferred(run)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
 
 @for_each("deferrable", [False, True])
-def test_whom_a_broadcast_could_not_send_to_fails_it(deferrable, sandbox):
+def test_recipients_without_an_accepted_message_of_a_broadcast_fail_the_sensor(deferrable, sandbox):
     sandbox.window_open(NUMBER)
     tell = broadcast_run([NUMBER, "12"], if_some_fail="warn", keep_receipts=True)
     run = waiting(json.loads(json.dumps(tell.once())), deferrable=deferrable)
@@ -54,7 +54,7 @@ MISSED = {"refused": 1, "invalid": 20, "not_sent": 300, "unknown": 4000, "not_at
     ],
 )
 @for_each("ends", [AirflowFailException, AirflowSkipException])
-def test_people_without_a_message_are_counted_wherever_a_summary_stands(given, told, ends, logged):
+def test_recipients_without_a_message_are_counted_in_every_form_of_a_summary(given, told, ends, logged):
     run = waiting(given, soft_fail=ends is AirflowSkipException)
     with pytest.raises(ends) as raised:
         run.once()
@@ -62,14 +62,14 @@ def test_people_without_a_message_are_counted_wherever_a_summary_stands(given, t
     assert run.summary["not_accepted"] > 0
 
 
-def test_who_got_a_message_that_failed_and_who_got_none_are_told_together(receiver):
+def test_failed_messages_and_recipients_without_one_are_reported_together(receiver):
     receiver.push(status_push("lost", "failed", failure="131026: undeliverable"))
     told = str(fails_at_once(waiting(SUMMARY | {"accepted": 1, "invalid": 1, "receipts": ["lost"]})))
     assert "1 of 1 messages were accepted by Itniotech and then failed: lost: 131026" in told
     assert "; no message is known to be accepted for 1 recipient of the broadcast (1 invalid)" in told
 
 
-def test_excluded_people_and_duplicates_are_not_waited_for(receiver):
+def test_excluded_recipients_and_duplicates_do_not_fail_the_sensor(receiver):
     receiver.push(status_push("m", "read"))
     given = SUMMARY | {"accepted": 1, "excluded": 2, "duplicates": 3, "receipts": ["m"]}
     assert waiting(given).once()["not_accepted"] == 0
@@ -148,12 +148,12 @@ NONE_OF_IT = {
 
 
 @for_each("case", NONE_OF_IT)
-def test_what_is_no_message_is_refused_by_its_place(case):
+def test_the_error_of_an_invalid_message_names_its_position(case):
     given, told = NONE_OF_IT[case]
     with pytest.raises(ValueError, match=f"task 'arrived': .*{told}"):
         waiting(given).once()  # in the DAG file
     run = waiting("m")
     context = run.begin()
-    run.operator.messages = given  # from an earlier task
+    run.operator.messages = given  # from an upstream task
     with pytest.raises(AirflowFailException, match=f"InvalidParameterError: {told}"):
         run.operator.execute(context)
