@@ -34,7 +34,7 @@ def asks(connect, receiver, monkeypatch):
 
 
 class AssetStateStore:
-    """What an event trigger of one asset has on Airflow 3.3."""
+    """A stub for the asset state store of Airflow 3.3 that an event trigger gets."""
 
     def __init__(self):
         self.kept = {}
@@ -61,7 +61,7 @@ def written(receiver, phone, words, **more):
 
 
 def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
-    """Run a trigger as a triggerer does, until it has given so many events; give their payloads."""
+    """Run a trigger as a triggerer does until it has fired this often; return the events' payloads."""
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppMessageTrigger"
     made = WhatsAppMessageTrigger(**json.loads(json.dumps(kwargs)))
@@ -78,7 +78,7 @@ def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
         await asyncio.to_thread(meanwhile)
         while len(found) < count and not running.done():
             await asyncio.sleep(0.02)
-        await asyncio.sleep(after)  # for what comes after the last event
+        await asyncio.sleep(after)  # time for further events
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
@@ -87,7 +87,7 @@ def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
     return [json.loads(json.dumps(event.payload)) for event in found]
 
 
-def test_an_event_holds_what_was_written_in_plain_json(receiver):
+def test_an_events_payload_contains_the_messages_as_plain_json(receiver):
     cursor = ItnioHook().incoming("latest").cursor
     receiver.push(
         incoming_push(
@@ -116,7 +116,7 @@ def test_an_event_holds_what_was_written_in_plain_json(receiver):
     assert ItnioHook().incoming(event["cursor"]).messages == []
 
 
-def test_it_begins_with_what_is_written_from_now_on_and_goes_on_after_an_event(receiver):
+def test_by_default_a_trigger_starts_with_new_messages_and_continues_after_an_event(receiver):
     written(receiver, ANA, "before")
 
     def writes():
@@ -135,7 +135,7 @@ def _twice(receiver):
     written(receiver, ANA, "again")
 
 
-def test_none_begins_with_the_oldest_that_is_kept(receiver):
+def test_after_none_starts_with_the_oldest_stored_message(receiver):
     oldest = ItnioHook().incoming().messages or [written(receiver, ANA, "the oldest")]
     (event, *_) = events_of(WhatsAppMessageTrigger(after=None), 1)
     assert event["messages"][0]["id"] == getattr(oldest[0], "message_id", oldest[0])
@@ -145,7 +145,7 @@ def test_none_begins_with_the_oldest_that_is_kept(receiver):
     ("wrote", "sender"),
     [(BEN, "+86 139-0000-0002"), (BEN, int(BEN)), ("5511987654321", "551187654321")],
 )
-def test_only_the_sender_that_is_named_counts_under_any_spelling(wrote, sender, receiver):
+def test_with_a_sender_only_their_messages_count_under_any_spelling(wrote, sender, receiver):
     def writes():
         written(receiver, ANA, "another person")
         written(receiver, wrote, "this one")
@@ -154,7 +154,7 @@ def test_only_the_sender_that_is_named_counts_under_any_spelling(wrote, sender, 
     assert [message["text"] for event in events for message in event["messages"]] == ["this one"]
 
 
-def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, connect, closed_port, caplog):
+def test_an_unreachable_receiver_is_tried_again_and_logged_once(receiver, connect, closed_port, caplog):
     cursor = ItnioHook().incoming("latest").cursor
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
 
@@ -167,7 +167,7 @@ def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, co
     assert caplog.text.count("could not be asked for incoming messages") == 1
 
 
-def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):
+def test_a_trigger_continues_after_its_connection_is_corrected(receiver, connect, caplog):
     cursor = ItnioHook().incoming("latest").cursor
     connect(extra={"receiver_url": receiver.url, "receiver_token": "another-token-0123456789"})
 
@@ -180,7 +180,7 @@ def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):
     assert "another-token-0123456789" not in caplog.text
 
 
-def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
+def test_an_idle_receiver_is_called_once_in_25_seconds(receiver):
     trigger = WhatsAppMessageTrigger()
     asked = []
     ask = ItnioHook.aincoming
@@ -192,22 +192,22 @@ def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ItnioHook, "aincoming", counted)
         events_of(trigger, 0, after=1)
-    assert len(asked) == 2  # for the cursor of the end, and what follows it
+    assert len(asked) == 2  # one for the latest cursor, and one for the messages after it
     assert asked[0] == "latest"
 
 
-def test_a_triggerer_that_starts_again_misses_nothing(receiver):
+def test_a_restarted_triggerer_misses_no_message(receiver):
     store = AssetStateStore()
-    events_of(WhatsAppMessageTrigger(), 0, store=store)  # nobody has written yet
+    events_of(WhatsAppMessageTrigger(), 0, store=store)  # no messages yet
     (key,) = store.kept
     written(receiver, ANA, "while it was away")
     (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
     assert event["messages"][0]["text"] == "while it was away"
     assert json.loads(store.kept[key]) == event["cursor"]
-    assert events_of(WhatsAppMessageTrigger(), 0, store=store) == []  # and gives nothing twice
+    assert events_of(WhatsAppMessageTrigger(), 0, store=store) == []  # and fires no event twice
 
 
-def test_each_trigger_has_a_cursor_of_its_own_and_its_key_shows_no_number(receiver):
+def test_each_trigger_has_a_separate_cursor_whose_key_contains_no_number(receiver):
     store = AssetStateStore()
     for trigger in (WhatsAppMessageTrigger(), WhatsAppMessageTrigger(sender=ANA)):
         events_of(trigger, 0, store=store)
@@ -215,15 +215,15 @@ def test_each_trigger_has_a_cursor_of_its_own_and_its_key_shows_no_number(receiv
     assert ANA not in "".join(store.kept)
 
 
-def test_a_cursor_is_written_after_its_event(receiver, monkeypatch):
+def test_a_cursor_is_stored_only_after_its_event_was_taken(receiver, monkeypatch):
     monkeypatch.setattr(whatsapp, "_STORED", 600)
     store = AssetStateStore()
     before = events_of(WhatsAppMessageTrigger(), 1, lambda: written(receiver, ANA, "crash"), store=store)
-    again = events_of(WhatsAppMessageTrigger(), 1, store=store)  # the first one may not have been handed on
+    again = events_of(WhatsAppMessageTrigger(), 1, store=store)  # the first event may be lost
     assert before[0]["messages"] == again[0]["messages"]
 
 
-def test_a_store_that_fails_loses_nothing(receiver, caplog):
+def test_a_failing_store_loses_no_message(receiver, caplog):
     store = AssetStateStore()
     events_of(WhatsAppMessageTrigger(), 0, store=store)
     written(receiver, ANA, "while it was away")
@@ -233,7 +233,7 @@ def test_a_store_that_fails_loses_nothing(receiver, caplog):
     assert caplog.text.count("can't be read: the API server is away") == 1
 
 
-def test_a_cursor_that_could_not_be_written_is_written_once_the_store_works(receiver, monkeypatch, caplog):
+def test_a_cursor_that_could_not_be_stored_is_stored_later(receiver, monkeypatch, caplog):
     monkeypatch.setattr(whatsapp, "LONGEST_WAIT", 0.1)
     store = AssetStateStore()
 
@@ -246,13 +246,13 @@ def test_a_cursor_that_could_not_be_written_is_written_once_the_store_works(rece
     assert "can't be stored in the asset's state store: the API server is away" in caplog.text
 
 
-def test_another_servers_400_gives_nothing_twice(receiver, connect):
+def test_http_400_of_a_proxy_does_not_repeat_events(receiver, connect):
     written(receiver, ANA, "before")
 
     def behind_a_proxy_that_refuses():
         with Server(lambda _: answer(b"<html>Bad Request</html>", 400)) as proxy:
             connect(extra=receiver.extra | {"receiver_url": proxy.url})
-            written(receiver, ANA, "one")  # ends the open request; the next one meets the proxy
+            written(receiver, ANA, "one")  # ends the open request; the next one goes to the proxy
             while not proxy.requests:
                 time.sleep(0.05)
             written(receiver, ANA, "two")
@@ -272,7 +272,7 @@ def test_a_receiver_with_another_database_is_read_from_its_beginning(receiver, t
     assert event["messages"][0]["text"] == "in the new one"
 
 
-def test_the_triggerer_logs_no_text_and_no_number(receiver):
+def test_an_events_repr_contains_no_text_and_no_number(receiver):
     cursor = ItnioHook().incoming("latest").cursor
     written(receiver, ANA, "private words")
 
@@ -286,7 +286,7 @@ def test_the_triggerer_logs_no_text_and_no_number(receiver):
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="asset watchers are of Airflow 3")
-def test_an_asset_watcher_takes_it_and_the_triggerer_hands_its_event_on(receiver):
+def test_an_asset_watcher_accepts_the_trigger_and_its_event_is_serialized(receiver):
     from airflow.jobs.triggerer_job_runner import messages
     from airflow.sdk import Asset, AssetWatcher
     from airflow.triggers.base import BaseEventTrigger
@@ -300,7 +300,7 @@ def test_an_asset_watcher_takes_it_and_the_triggerer_hands_its_event_on(receiver
     assert json.loads(told)["events"][0][1]["payload"]["messages"] == [{"text": "hello"}]
 
 
-def test_it_is_a_trigger_on_each_version():
+def test_it_is_a_base_trigger_in_every_airflow_version():
     assert isinstance(WhatsAppMessageTrigger(), BaseTrigger)
 
 
@@ -318,6 +318,6 @@ def test_it_is_a_trigger_on_each_version():
         ({"sender": "nobody"}, InvalidMessageError, "sender: "),
     ],
 )
-def test_what_can_not_be_is_refused_by_name(fields, error, told):
+def test_the_error_of_an_invalid_parameter_names_it(fields, error, told):
     with pytest.raises(error, match=told):
         WhatsAppMessageTrigger(**fields)

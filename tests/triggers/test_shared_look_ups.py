@@ -1,4 +1,4 @@
-"""Hundreds of triggers in one triggerer, where each look-up of a connection waits for the one before."""
+"""Hundreds of triggers in one triggerer share connection look-ups, which run one after the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 
 
 def look_ups_and_masks(monkeypatch, triggers):
-    """Run triggers together; give how often their connection was looked up, and how many secrets masked."""
+    """Run triggers concurrently; return the numbers of connection look-ups and of masked secrets."""
     look_ups, masks, look_up = [], [], of_airflow.get_async_connection
 
     async def counted(conn_id, *more):
@@ -36,7 +36,7 @@ def look_ups_and_masks(monkeypatch, triggers):
     return len(look_ups), len(masks)
 
 
-def test_they_look_their_connection_up_once(connect, receiver, monkeypatch):
+def test_concurrent_triggers_look_their_connection_up_once(connect, receiver, monkeypatch):
     connect(extra=receiver.extra)
     assert look_ups_and_masks(monkeypatch, 20) == (1, 3)
 
@@ -47,7 +47,7 @@ def test_a_connection_is_looked_up_again_after_a_while(connect, receiver, monkey
     assert look_ups_and_masks(monkeypatch, 5)[0] == 5
 
 
-def test_a_late_refusal_of_the_old_token_leaves_the_new_one(connect, receiver, monkeypatch):
+def test_a_late_refusal_of_an_old_token_does_not_drop_the_new_connection(connect, receiver, monkeypatch):
     async def refused(client, request):
         hook._account = new
         raise ReceiverAccessError("HTTP 401")
