@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def database(tmp_path, monkeypatch):
-    """A SQLite database, to which ``warehouse`` is a connection; give it SQL to run."""
+    """A SQLite database with the connection ``warehouse``; returns a function that runs SQL."""
     file = tmp_path / "warehouse.db"
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(file)}))
 

@@ -1,4 +1,4 @@
-"""Rows of PostgreSQL, which is started for the test."""
+"""Rows of a PostgreSQL that is started for the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def postgres():
 
 @pytest.fixture
 def warehouse(postgres, monkeypatch):
-    """The database, to which ``warehouse`` is a connection; give it SQL to run."""
+    """The database with the connection ``warehouse``; returns a function that runs SQL."""
     fields = {"conn_type": "postgres", "host": postgres.hostname, "port": postgres.port, "login": "tests"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**fields, "schema": "postgres"}))
 
@@ -36,7 +36,7 @@ def warehouse(postgres, monkeypatch):
     return run
 
 
-def test_each_row_is_a_message(warehouse, sandbox):
+def test_each_row_is_sent_as_a_message(warehouse, sandbox):
     warehouse(
         "CREATE TABLE people AS SELECT '86139' || lpad(n::text, 8, '0') AS phone, n, 1.50::numeric AS owed, "
         "DATE '2026-07-01' AS since, '\\x01'::bytea AS raw FROM generate_series(1, 220) AS n"
@@ -52,7 +52,7 @@ def test_each_row_is_a_message(warehouse, sandbox):
     assert texts(sandbox)["8613900000007"] == "7: 1.50 since 2026-07-01"
 
 
-def test_a_text_for_one(warehouse, sandbox):
+def test_a_text_may_contain_the_rows_as_a_table(warehouse, sandbox):
     report(
         sql="SELECT 'North' AS region, 12::bigint AS n", recipient=NUMBER, text="{{ rows | table }}"
     ).once()
@@ -60,8 +60,8 @@ def test_a_text_for_one(warehouse, sandbox):
     assert [message.text for message in sandbox.messages] == ["```\nregion   n\nNorth   12\n```", "0 n"]
 
 
-def test_its_rows_are_not_fetched_at_once(warehouse, monkeypatch, sandbox):
-    """A cursor of the server's own gives them in parts: the second part is asked for after the first."""
+def test_rows_are_fetched_in_parts(warehouse, monkeypatch, sandbox):
+    """A server-side cursor returns them in parts; the second part is fetched after the first."""
     from airflow_provider_itnio.transfers import _rows
 
     monkeypatch.setattr(_rows, "_AT_ONCE", 2)

@@ -1,4 +1,4 @@
-"""The rows of a query as a file that is sent."""
+"""The rows of a query sent as a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file_of(sandbox):
         return document, answer.headers["Content-Type"], answer.read()
 
 
-def test_a_csv_file_with_a_caption(sandbox):
+def test_rows_are_sent_as_a_csv_file_with_a_caption(sandbox):
     report(
         recipients=[NUMBER, "+55 11 91234-5678"],
         text="{{ row_count }} people in {{ params.week }}",
@@ -50,7 +50,7 @@ def test_a_csv_file_with_a_caption(sandbox):
     assert len({message.body["document"]["link"] for message in sandbox.messages}) == 1
 
 
-def test_an_excel_file(sandbox):
+def test_rows_are_sent_as_an_excel_file(sandbox):
     report(recipient=NUMBER, as_file="s3://storage@reports/people.xlsx").once()
     document, _, content = file_of(sandbox)
     assert set(document) == {"link", "filename"}
@@ -61,7 +61,7 @@ def test_an_excel_file(sandbox):
     ]
 
 
-def test_the_file_in_the_header_of_a_whatsapp_template(sandbox):
+def test_the_file_may_be_in_a_whatsapp_templates_header(sandbox):
     address = "s3://storage@reports/people.csv"
     header = {"document": {"object": address}}
     report(recipient=NUMBER, as_file=address, template=template_message("daily", "en", header=header)).once()
@@ -69,7 +69,7 @@ def test_the_file_in_the_header_of_a_whatsapp_template(sandbox):
     assert "people.csv?" in str(message.body["template"])
 
 
-def test_values_of_every_kind(tmp_path):
+def test_excel_and_csv_files_contain_values_of_every_type(tmp_path):
     rows = Rows(["a"])
     moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
     values = [
@@ -121,7 +121,7 @@ def test_values_of_every_kind(tmp_path):
         (datetime(1, 1, 1), "0001-01-01 00:00:00"),
     ],
 )
-def test_excel_changes_no_value(value, written, tmp_path):
+def test_excel_files_keep_every_value(value, written, tmp_path):
     rows = Rows(["#REF!"])
     rows.extend([[value]])
     with open(tmp_path / "a.xlsx", "wb") as file:
@@ -141,7 +141,7 @@ def test_excel_changes_no_value(value, written, tmp_path):
         *((-1.5e-10, "-1.5e-10"), (float("-inf"), "-inf"), (Decimal("-1E+400"), "-1E+400")),
     ],
 )
-def test_excel_runs_no_formula_of_a_csv_file(value, written, tmp_path):
+def test_formulas_in_a_csv_file_are_escaped(value, written, tmp_path):
     rows = Rows([str(value), "n"])
     rows.extend([[value, 1]])
     with open(tmp_path / "a.csv", "w+b") as file:
@@ -152,7 +152,7 @@ def test_excel_runs_no_formula_of_a_csv_file(value, written, tmp_path):
     assert head == written or not isinstance(value, str)
 
 
-def test_a_link_gives_only_the_rows_of_its_own_message(people, storage, sandbox):
+def test_each_messages_link_returns_only_its_own_rows(people, storage, sandbox):
     for name, number in (("Ana", NUMBER), ("Bo", "+44 20 7946 0018")):
         report(
             sql="SELECT name FROM people WHERE name = ?",
@@ -167,7 +167,7 @@ def test_a_link_gives_only_the_rows_of_its_own_message(people, storage, sandbox)
             assert answer.read().decode("utf-8-sig") == f"name\r\n{name}\r\n"
 
 
-def test_the_file_of_a_retry_is_that_of_its_caption(people, sandbox):
+def test_a_retrys_file_matches_its_caption(people, sandbox):
     run = report(
         recipients=[NUMBER, "+44 20 7946 0018"],
         text="{{ row_count }}",
@@ -186,7 +186,7 @@ def test_the_file_of_a_retry_is_that_of_its_caption(people, sandbox):
             assert answer.read().count(b"\n") == 1 + int(document["caption"])
 
 
-def test_data_in_the_address_and_in_the_caption_is_not_rendered(sandbox):
+def test_jinja_in_data_of_the_address_and_caption_is_not_rendered(sandbox):
     report(
         recipient=NUMBER,
         text="x",
@@ -203,12 +203,12 @@ def test_data_in_the_address_and_in_the_caption_is_not_rendered(sandbox):
     assert file_of(sandbox)[0]["caption"] == "{{ 1 / 0 }}"
 
 
-def test_an_object_storage_path_is_an_address(sandbox):
+def test_as_file_may_be_an_object_storage_path(sandbox):
     report(recipient=NUMBER, as_file=ObjectStoragePath("s3://storage@reports/p.csv")).once()
     assert file_of(sandbox)[0]["filename"] == "p.csv"
 
 
-def test_a_fallback_with_the_file(pushed_to_receiver, sandbox):
+def test_a_fallback_may_contain_the_file(pushed_to_receiver, sandbox):
     address = "s3://storage@reports/people.csv"
     fallback = {"template": template_message("daily", "en", header={"document": {"object": address}})}
     report(recipient=NUMBER, text="x", as_file=address, fallback=fallback).once()
@@ -216,7 +216,7 @@ def test_a_fallback_with_the_file(pushed_to_receiver, sandbox):
     assert "people.csv?" in str(message.body["template"])
 
 
-def test_a_retry_writes_nothing_for_whom_has_the_file(storage, sandbox):
+def test_a_retry_writes_no_file_for_recipients_who_have_it(storage, sandbox):
     address = "s3://storage@reports/once.csv"
     run = report(recipient=NUMBER, as_file=address, store=TaskStateStore())
     run.once(ends="failing")
@@ -226,7 +226,7 @@ def test_a_retry_writes_nothing_for_whom_has_the_file(storage, sandbox):
     assert len([each for each in listed if each["Key"].endswith("/once.csv")]) == 1
 
 
-def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
+def test_an_unusable_storage_is_an_error_and_nothing_is_sent(sandbox):
     run = report(recipient=NUMBER, as_file="nowhere://reports/people.csv")
     refused = fails_at_once(run, ConfigurationError)
     assert "as_file: 'nowhere://reports/people.csv' can't be opened" in str(refused)
@@ -242,7 +242,7 @@ def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
         {"message": {"document": "https://example.com/a.pdf"}},
     ],
 )
-def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(instead, sandbox):
+def test_as_file_with_a_message_that_does_not_send_it_is_an_error(instead, sandbox):
     run = report(recipient=NUMBER, as_file="s3://storage@reports/people.csv", **instead)
     refused = fails_at_once(run)
     assert "as_file: the" in str(refused)
@@ -257,12 +257,12 @@ def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(i
         ("file:///tmp/people.csv", "can't be signed, so WhatsApp could not fetch it"),
     ],
 )
-def test_a_place_that_takes_no_file_is_named(address, why, sandbox):
+def test_the_error_of_an_address_that_cannot_be_written_or_signed_names_it(address, why, sandbox):
     refused = fails_at_once(report(recipient=NUMBER, as_file=address))
     assert f"as_file: '{address}' {why}" in str(refused)
     assert sandbox.requests == []
 
 
-def test_a_connection_that_may_be_either_is_asked_back():
+def test_the_error_of_conn_id_names_both_connection_parameters():
     with pytest.raises(Exception, match="unknown argument 'conn_id'; give sql_conn_id=… or itnio_conn_id=…"):
         SqlToWhatsAppOperator(task_id="a", sql="SELECT 1", recipient=NUMBER, text="x", conn_id="warehouse")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("connection", "people")
 @for_each(
     "text", ["{{ rows }}", "{{ rows ~ '' }}", "{{ rows | string }}", "{{ '%s' % rows }}", "{{ [rows] }}"]
 )
-def test_rows_are_no_text(text, sandbox):
+def test_rows_in_a_text_are_refused(text, sandbox):
     refused = fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError)
     assert "rows is no text: write {{ rows | table }}" in str(refused)
     assert sandbox.requests == []
@@ -41,7 +41,7 @@ def test_rows_are_no_text(text, sandbox):
         ({"recipient_column": "phone"}, "{{ row }}"),
     ],
 )
-def test_a_row_is_no_text(to, text, sandbox):
+def test_a_row_in_a_text_is_refused(to, text, sandbox):
     run = report(text=text, **to)
     told = str(fails_at_once(run))
     assert "row is no text: write its values one by one, as in {{ row.phone }}; it has phone, name" in told
@@ -49,7 +49,7 @@ def test_a_row_is_no_text(to, text, sandbox):
 
 
 @for_each("text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}", "{{ rows | tojson }}"])
-def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
+def test_the_error_of_a_missing_attribute_of_rows_names_no_internal_class(text, sandbox):
     refused = str(fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError))
     assert "rows" in refused
     assert "airflow_provider_itnio" not in refused
@@ -65,7 +65,7 @@ def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
         ({"recipient": NUMBER}, "{{ rows | map(attribute='nmae') | join }}", "row"),
     ],
 )
-def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner, sandbox):
+def test_the_error_of_a_missing_column_lists_the_columns(to, text, owner, sandbox):
     run = report(text=text, **to)
     told = str(fails_at_once(run))
     if "recipient_column" in to:
@@ -76,7 +76,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner
 
 
 @for_each("text", ["{{ rows | table }}", "{{ row_count }}", "{{ columns[0] }}"])
-def test_what_is_of_all_rows_is_not_there_for_one(text, sandbox):
+def test_names_of_all_rows_are_not_available_with_recipient_column(text, sandbox):
     run = report(recipient_column="phone", text=text)
     fails_at_once(run)
     reason = run.summary["failures"][0]["reason"]
@@ -85,7 +85,7 @@ def test_what_is_of_all_rows_is_not_there_for_one(text, sandbox):
     assert set(texts(sandbox).values()) == {"False3"}
 
 
-def test_a_column_may_be_called_as_a_dicts_method(sandbox):
+def test_a_column_may_have_the_name_of_a_dict_method(sandbox):
     text = "{{ rows[0].items }} {{ rows[0] | tojson }} {{ rows | table }}"
     report(sql="SELECT 3 AS items, 4 AS keys, 5 AS 'get'", recipient=NUMBER, text=text).once()
     assert texts(sandbox) == {
@@ -93,14 +93,14 @@ def test_a_column_may_be_called_as_a_dicts_method(sandbox):
     }
 
 
-def test_rows_are_sliced(sandbox):
+def test_rows_can_be_sliced(sandbox):
     report(
         recipient=NUMBER, text="{{ rows[1:] | map(attribute='name') | join(', ') }} {{ rows[:0] | table }}"
     ).once()
     assert texts(sandbox) == {"8614718004557": "Bo, Li (no rows)"}
 
 
-def test_a_macro_that_reads_the_recipient_makes_a_text_for_each(sandbox):
+def test_a_text_whose_macro_reads_the_recipient_is_rendered_for_each_recipient(sandbox):
     @pass_context
     def ending(context):
         try:
@@ -119,7 +119,7 @@ def test_a_macro_that_reads_the_recipient_makes_a_text_for_each(sandbox):
         assert sorted(texts(sandbox).values()) == ["57", "78"]
 
 
-def test_a_text_for_all_is_made_once(sandbox):
+def test_a_text_without_the_recipient_is_rendered_once(sandbox):
     made = []
     macros = {"user_defined_macros": {"note": lambda: made.append(1) or ""}}
     report(recipients=[NUMBER, OTHER], text="{{ note() }}{{ row_count }} of the recipient", dag=macros).once()
@@ -146,7 +146,7 @@ def test_a_subclass_may_compute_the_message(sandbox):
     assert texts(sandbox)["442079460018"] == "hello Bo"
 
 
-# --- the fallback -----------------------------------------------------------------------------------------
+# --- the fallback ---------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -157,14 +157,14 @@ def test_a_subclass_may_compute_the_message(sandbox):
         ({"recipients": [NUMBER]}, "{{ rows | table(columns=['name']) | length > 9 }}", ["True"]),
     ],
 )
-def test_the_fallback_sees_the_rows(to, jinja, bodies, pushed_to_receiver, sandbox):
+def test_rows_are_available_in_the_fallback(to, jinja, bodies, pushed_to_receiver, sandbox):
     fallback = {"template": template_message("report", "en", body=[jinja])}
     report(text="x", fallback=fallback, **to).once()
     shown = [m.body["template"]["components"][0]["parameters"][0]["text"] for m in sandbox.messages]
     assert sorted(shown) == bodies
 
 
-# --- mistakes ---------------------------------------------------------------------------------------------
+# --- mistakes -------------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -184,7 +184,7 @@ def test_mistakes_are_import_errors(fields, words):
         )
 
 
-def test_a_column_is_no_output_of_a_task():
+def test_an_upstream_output_as_recipient_column_is_refused():
     with DAG("report", schedule=None):
         first = SqlToWhatsAppOperator(
             task_id="first", sql="SELECT 1", sql_conn_id="warehouse", recipient=NUMBER, text="x"
@@ -201,20 +201,20 @@ def test_a_column_is_no_output_of_a_task():
             )
 
 
-def test_the_name_of_a_file_that_jinja_gives_is_no_query(sandbox):
+def test_sql_that_renders_to_a_file_name_is_refused(sandbox):
     run = report(sql="{{ params.f }}", recipient=NUMBER, text="x", context={"params": {"f": "late.sql"}})
     assert "sql: 'late.sql' is the name of a file" in str(fails_at_once(run, InvalidMessageError))
     assert sandbox.requests == []
 
 
-def test_a_fallback_that_alone_is_due_fetches_the_rows():
+def test_a_fallback_sent_alone_fetches_the_rows():
     fallback = {"template": template_message("report", "en", body=["{{ row_count }}"])}
     operator = report(recipients=[NUMBER], text="x", fallback=fallback).make()
     message = operator._fallback_maker({})(Recipient(0, "8614718004557", 0, {}))
     assert message.content.components[0].parameters[0].text == "3"
 
 
-def test_airflow_runs_it_where_no_operator_may_execute_another(sandbox):
+def test_it_runs_with_allow_nested_operators_false(sandbox):
     with DAG("report", schedule=None):
         task = SqlToWhatsAppOperator(
             task_id="report",

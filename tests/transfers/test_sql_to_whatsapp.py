@@ -1,4 +1,4 @@
-"""The rows of a query as messages."""
+"""The rows of a query sent as messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 def report(*, store=None, context=None, dag=None, **fields):
-    """Give the task of a report."""
+    """Return the task of a report."""
     given = {"sql": ALL, "sql_conn_id": "warehouse", "messages_per_second": None} | fields
 
     def make():
@@ -34,14 +34,14 @@ def report(*, store=None, context=None, dag=None, **fields):
 
 
 def texts(sandbox):
-    """Give the text that each number got."""
+    """Return the text sent to each number."""
     return {message.recipient: message.text for message in sandbox.messages}
 
 
-# --- one text for all -------------------------------------------------------------------------------------
+# --- one text for all rows ------------------------------------------------------------------------------
 
 
-def test_a_text_sees_the_rows(people, sandbox):
+def test_rows_are_available_in_the_text(people, sandbox):
     text = (
         "{{ row_count }} people, {{ columns | join('/') }}\n"
         "{% for row in rows %}{{ row.name }}: {{ row.orders }}{{ '' if loop.last else ', ' }}{% endfor %}\n"
@@ -104,7 +104,7 @@ def test_a_sql_file_is_read(people, sandbox, tmp_path):
     assert run.operator.sql == "SELECT name FROM people WHERE orders > 10"
 
 
-def test_a_text_in_a_file_may_be_about_each_recipient(people, sandbox, tmp_path):
+def test_a_text_in_a_file_may_use_the_recipient(people, sandbox, tmp_path):
     (tmp_path / "report.j2").write_text("{{ row_count }} for …{{ recipient.phone[-2:] }}")
     for text in (
         "report.j2",
@@ -120,7 +120,7 @@ def test_a_text_in_a_file_may_be_about_each_recipient(people, sandbox, tmp_path)
         assert sorted(texts(sandbox).values()) == wanted
 
 
-def test_rows_are_data(people, sandbox):
+def test_jinja_and_missing_values_in_rows_are_not_rendered(people, sandbox):
     report(
         sql="SELECT note FROM people WHERE name = 'Li'", recipient=NUMBER, text="{{ rows[0].note }}"
     ).once()
@@ -136,7 +136,7 @@ def test_rows_are_data(people, sandbox):
     assert sandbox.messages[-1].text == "-"
 
 
-def test_the_table_is_in_the_text(people, sandbox):
+def test_a_text_may_contain_the_rows_as_a_table(people, sandbox):
     report(
         sql="SELECT name, orders FROM people", recipient=NUMBER, text="{{ rows | table(max_rows=2) }}"
     ).once()
@@ -145,10 +145,10 @@ def test_the_table_is_in_the_text(people, sandbox):
     }
 
 
-# --- a message for each row -------------------------------------------------------------------------------
+# --- a message for each row -----------------------------------------------------------------------------
 
 
-def test_each_row_is_a_message_to_its_number(people, sandbox):
+def test_each_row_is_sent_to_its_number(people, sandbox):
     run = report(
         sql="SELECT phone AS mobile, name, orders, note, 'x' AS phone FROM people",
         recipient_column="mobile",
@@ -163,7 +163,7 @@ def test_each_row_is_a_message_to_its_number(people, sandbox):
     }
 
 
-def test_a_gap_and_jinja_in_a_row_are_data(people, sandbox):
+def test_jinja_in_a_row_is_not_rendered_and_a_missing_value_fails_its_message(people, sandbox):
     run = report(recipient_column="PHONE", text="{{ row.name }}: {{ row.note }}")
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
@@ -173,14 +173,14 @@ def test_a_gap_and_jinja_in_a_row_are_data(people, sandbox):
     assert "a value is None (row.note); give a default" in failure["reason"]
 
 
-def test_a_number_that_can_not_be_is_one_failure(people, sandbox):
+def test_an_invalid_number_in_a_row_is_one_failure(people, sandbox):
     people("INSERT INTO people VALUES ('12', 'Zoe', 1, '')")
     run = report(recipient_column="phone", text="{{ row.name }}")
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 3, "invalid": 1}
 
 
-def test_hundreds_of_rows(database, sandbox):
+def test_hundreds_of_rows_are_sent_to_their_numbers(database, sandbox):
     database("CREATE TABLE many (phone, n)")
     database("INSERT INTO many VALUES (?, ?)", [(f"86139{n:08d}", n) for n in range(300)])
     summary = report(
@@ -190,7 +190,7 @@ def test_hundreds_of_rows(database, sandbox):
     assert all(int(message.recipient[5:]) == int(message.text) for message in sandbox.messages)
 
 
-# --- nothing is sent --------------------------------------------------------------------------------------
+# --- nothing is sent ------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -272,7 +272,9 @@ def test_hundreds_of_rows(database, sandbox):
         ),
     ],
 )
-def test_what_can_not_be_sent_is_refused_by_name(people, change, fields, words, sandbox, monkeypatch):
+def test_an_invalid_query_connection_or_message_fails_before_sending(
+    people, change, fields, words, sandbox, monkeypatch
+):
     monkeypatch.setenv("AIRFLOW_CONN_ODD", "unheard-of://host")
     for kind in ("aws", "http", "smtp"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{kind.upper()}", f"{kind}://host/?endpoint_url=x&timeout=5")
@@ -285,7 +287,7 @@ def test_what_can_not_be_sent_is_refused_by_name(people, change, fields, words, 
 
 
 @for_each("to", [{"recipient": NUMBER}, {"recipient_column": "phone"}])
-def test_no_row_skips_the_task_or_sends_all_the_same(people, to, sandbox):
+def test_without_rows_if_empty_skips_the_task_or_sends(people, to, sandbox):
     people("DELETE FROM people")
     with pytest.raises(AirflowSkipException):
         report(text="{{ row_count }} rows", if_empty="skip", **to).once()
@@ -296,7 +298,7 @@ def test_no_row_skips_the_task_or_sends_all_the_same(people, to, sandbox):
     assert summary["recipients"] == len(sandbox.messages)
 
 
-def test_an_error_of_the_database_leaves_the_task_its_retries(people, sandbox):
+def test_a_database_error_leaves_the_tasks_retries(people, sandbox):
     with pytest.raises(Exception, match="no such table: absent"):
         report(sql="SELECT * FROM absent", recipient=NUMBER, text="x").once()
     assert sandbox.requests == []
@@ -339,10 +341,10 @@ def test_mistakes_in_a_dag_file_are_import_errors(fields, words):
         )
 
 
-# --- retries ----------------------------------------------------------------------------------------------
+# --- retries --------------------------------------------------------------------------------------------
 
 
-def test_a_retry_of_a_query_that_gives_other_rows_messages_nobody_twice(people, sandbox):
+def test_a_retry_with_other_rows_messages_no_number_twice(people, sandbox):
     run = report(recipient_column="phone", text="{{ row.name }} {{ row.orders }}", store=TaskStateStore())
     sandbox.fail_next(status=-18)
     may_be_tried_again(run, ItnioError)
@@ -365,7 +367,7 @@ def test_a_retry_of_a_query_that_gives_other_rows_messages_nobody_twice(people, 
         ({"if_empty": "fail", "recipient_column": "phone"}, False),
     ],
 )
-def test_a_retry_without_rows_tells_of_those_whom_earlier_tries_did_not_reach(
+def test_a_retry_without_rows_reports_messages_not_sent_in_previous_tries(
     people, sandbox, fields, is_retried
 ):
     run = report(text="x", store=TaskStateStore(), **fields)
@@ -382,10 +384,12 @@ def test_a_retry_without_rows_tells_of_those_whom_earlier_tries_did_not_reach(
 
 
 @for_each("if_empty", ["skip", "send"])
-def test_a_retry_without_rows_tells_of_messages_that_were_waited_for(
+def test_a_retry_without_rows_reports_messages_awaited_in_previous_tries(
     people, sandbox, pushed_to_receiver, if_empty
 ):
-    people("DELETE FROM people; INSERT INTO people VALUES ('99970000001', 'Li', 1, '')")  # it gets to "sent"
+    people(
+        "DELETE FROM people; INSERT INTO people VALUES ('99970000001', 'Li', 1, '')"
+    )  # reaches the status "sent" only
     run = report(
         recipient_column="phone",
         text="x",
@@ -400,7 +404,7 @@ def test_a_retry_without_rows_tells_of_messages_that_were_waited_for(
         run.once()
 
 
-def test_a_retry_that_has_nobody_to_send_to_runs_no_query(people, sandbox):
+def test_a_retry_without_recipients_left_runs_no_query(people, sandbox):
     run = report(recipients=[NUMBER], text="{{ row_count }}", store=TaskStateStore())
     run.once(ends="failing")
     people("DROP TABLE people")
@@ -408,7 +412,7 @@ def test_a_retry_that_has_nobody_to_send_to_runs_no_query(people, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_a_mapped_task_takes_no_jinja_from_data(people, sandbox):
+def test_a_mapped_task_sends_its_rows(people, sandbox):
     with DAG("report", schedule=None):
         mapped = SqlToWhatsAppOperator.partial(
             task_id="report", sql=ALL, sql_conn_id="warehouse", text="{{ row_count }} rows"

@@ -1,4 +1,4 @@
-"""The filter ``table``."""
+"""The Jinja filter ``table``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def lines(*args, **kwargs):
     return table(*args, **kwargs).split("\n")
 
 
-def test_numbers_stand_right_and_texts_left():
+def test_numbers_are_right_aligned_and_texts_left_aligned():
     rows = [{"region": "North", "revenue": Decimal("1204.50")}, {"region": "S", "revenue": None}]
     assert lines(rows) == ["```", "region  revenue", "North   1204.50", "S", "```"]
 
 
-def test_it_fits_a_phone_and_cuts_no_number():
+def test_a_table_fits_a_phone_and_truncates_no_number():
     row = {"a long name of a column": "a text of any length at all", "n": 123456789012345678901}
     _, *table_lines, _ = lines([row, row])
     assert all(len(line) <= 34 for line in table_lines)
@@ -30,7 +30,7 @@ def test_it_fits_a_phone_and_cuts_no_number():
     assert "…" in table_lines[1]
 
 
-def test_wide_letters_count_twice():
+def test_wide_characters_count_twice():
     rows = [{"城市": "北京市朝阳区建国门外大街一号国贸大厦", "n": 1.5}, {"城市": "e\u0301te\u0301", "n": 22}]
     _, head, first, second, _ = lines(rows)
     assert [wcswidth(line) for line in (head, first, second)] == [34] * 3
@@ -45,7 +45,7 @@ def test_more_rows_are_counted():
     assert table([]) == "(no rows)"
 
 
-def test_columns_are_chosen():
+def test_columns_can_be_selected():
     assert lines([{"a": 1, "b": 2, "c": 3}], columns=["c", "a"])[1].split() == ["c", "a"]
     with pytest.raises(InvalidMessageError, match="table: there is no column x; there are a"):
         table([{"a": 1}], columns=["x"])
@@ -84,7 +84,7 @@ def test_options_are_checked(options, words):
         [Decimal("2415525.251"), "a text that may be cut"],
     ],
 )
-def test_dates_and_numbers_are_never_cut(values):
+def test_dates_and_numbers_are_never_truncated(values):
     rows = [
         {"when": value, "region": "Southwest", "note": "anything", "revenue": Decimal("2415525.25")}
         for value in values
@@ -95,7 +95,7 @@ def test_dates_and_numbers_are_never_cut(values):
     assert all(line.endswith("2415525.25") for line in written)
 
 
-def test_names_give_way_before_texts():
+def test_column_names_are_truncated_before_texts():
     rows = [
         {"day": date(2026, 7, 1), "region": region, "orders": 600, "revenue": 24155.25}
         for region in ("Northern", "Northeast")
@@ -107,13 +107,13 @@ def test_names_give_way_before_texts():
     ]
 
 
-def test_a_float_is_short_and_leaves_room_for_texts():
+def test_a_float_is_shortened_before_texts_are_truncated():
     rows = [{"day": date(2026, 7, 1), "country": "Germany", "share": 0.1 + 0.2}]
     assert lines(rows)[2].split() == ["2026-07-01", "Germany", "0.3"]
     assert [line.strip() for line in lines([{"n": 5.0}, {"n": 1e16}])[2:-1]] == ["5.0", "1e+16"]
 
 
-def test_nothing_breaks_out_of_it():
+def test_backticks_and_line_breaks_in_values_do_not_break_the_table():
     assert lines([{"a": "x```y\nz"}])[1:-1] == ["a", "x'''y z"]
     with pytest.raises(InvalidMessageError, match="takes rows, each a dict; str given"):
         table("text")
