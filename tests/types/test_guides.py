@@ -1,4 +1,4 @@
-"""The Python blocks of the guides are right by their types."""
+"""The Python blocks of the guides pass mypy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ AS_IN_A_GUIDE = (
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="types are checked against Airflow 3")
-def test_every_block_is_right_by_its_types(tmp_path: Path) -> None:
-    """What importing a block does not run: names and arguments inside of its functions."""
+def test_every_block_passes_mypy(tmp_path: Path) -> None:
+    """Checks what importing a block does not run: names and arguments inside functions."""
     pytest.importorskip("mypy", reason="mypy is not installed")
-    # In the file, so that all of Airflow that mypy has read for the package need not be read again.
+    # Options are in the file, so that mypy can reuse its cache of Airflow.
     files = write(tmp_path, {name: AS_IN_A_GUIDE + block for name, block in ALL_BLOCKS.items()})
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", *files.values()],

@@ -1,4 +1,4 @@
-"""Type checkers accept the right uses of ``uses.py`` and refuse each of the wrong ones."""
+"""Type checkers accept the correct uses in ``uses.py`` and refuse each wrong one."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return ran
 
 
-def test_mypy_tells_right_from_wrong() -> None:
+def test_mypy_reports_exactly_the_wrong_uses() -> None:
     said = run("mypy", "--no-error-summary", "--hide-error-context").stdout
     errors = dict(re.findall(r"^tests/types/uses\.py:(\d+): error: (.*)$", said, re.MULTILINE))
     assert {int(line) for line in errors} == WRONG, said
 
 
-def test_pyright_tells_right_from_wrong() -> None:
+def test_pyright_reports_exactly_the_wrong_uses() -> None:
     said = json.loads(run("pyright", "--outputjson", "--pythonpath", sys.executable).stdout)
     errors = [one for one in said["generalDiagnostics"] if one["severity"] == "error"]
     assert {one["range"]["start"]["line"] + 1 for one in errors} == WRONG, errors

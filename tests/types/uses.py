@@ -1,4 +1,4 @@
-"""Uses that type checkers must accept, and those marked as wrong, which they must refuse. It is never run."""
+"""Uses that type checkers must accept, and ones marked as wrong that they must refuse. Never run."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def render(context: Any, jinja_env: Any) -> str:
     return "rendered by a function"
 
 
-rows: list[dict[str, Any]] = []  # as pandas' to_dict("records") gives them
+rows: list[dict[str, Any]] = []  # as returned by pandas' to_dict("records")
 
 
 def alert(context: Any) -> None:
-    """Stand for any callback."""
+    """A stub for any callback."""
 
 
 SqlToWhatsAppOperator(task_id="a", sql="SELECT 1", sql_conn_id="b", recipient=PHONE, text="{{ row_count }}")
 SqlToWhatsAppOperator(task_id="a", sql=load(), sql_conn_id="b", recipient_column="phone", text=render)
 
-# --- one message ------------------------------------------------------------------------------------------
+# --- one message ----------------------------------------------------------------------------------------
 
 WhatsAppSendOperator(task_id="a", recipient=PHONE, text="{{ ds }}")
 WhatsAppSendOperator(task_id="a", recipient=8614718004557, text={"body": "x"})
@@ -117,7 +117,7 @@ WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", retries="3")  # wro
 WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", retry_delay="1m")  # wrong
 WhatsAppSendOperator("a", PHONE)  # wrong
 
-# --- many -------------------------------------------------------------------------------------------------
+# --- broadcasts -----------------------------------------------------------------------------------------
 
 WhatsAppBroadcastOperator(
     task_id="a", recipients=[PHONE, {"phone": PHONE, "name": "Li"}], text="{{ recipient.name }}"
@@ -150,7 +150,7 @@ WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", if_some_fai
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", share={"a": 1})  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=2.5, text="x")  # wrong
 
-# --- a question -------------------------------------------------------------------------------------------
+# --- a question -----------------------------------------------------------------------------------------
 
 YES_NO = {"yes": "Yes", "no": "No"}
 WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=YES_NO, if_no_answer="yes")
@@ -169,7 +169,7 @@ WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=["yes"]
 WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=YES_NO, answer_within="2h")  # wrong
 WhatsAppAskOperator(task_id="a", recipient=PHONE, question="?", options=YES_NO)  # wrong
 
-# --- alerts -----------------------------------------------------------------------------------------------
+# --- alerts ---------------------------------------------------------------------------------------------
 
 WhatsAppNotifier(
     recipients=[PHONE, "{{ var.value.oncall }}"], alert_template="pipeline_alert", alert_language="en"
@@ -183,7 +183,7 @@ WhatsAppNotifier(recipients=PHONE, text=load())  # wrong
 WhatsAppNotifier(recipients=PHONE, timeout="3")  # wrong
 send_whatsapp_notification(recipients=PHONE, txt="x")  # wrong
 
-# --- builders ---------------------------------------------------------------------------------------------
+# --- builders -------------------------------------------------------------------------------------------
 
 reply_buttons("q", {"a": "A", "b": phone()}, header="h", footer={"text": "f"})
 reply_buttons({"text": "q"}, [{"type": "reply", "reply": {"id": "a", "title": "A"}}])
@@ -216,7 +216,7 @@ contact_card("Ana", phone=2.5)  # wrong
 template_message("t", "en", buttons={"url": "x"})  # wrong
 template_message("t")  # wrong
 
-# --- the hook, and subclasses -----------------------------------------------------------------------------
+# --- the hook, and subclasses ---------------------------------------------------------------------------
 
 ItnioHook().send(PHONE, text="x").message_id.upper()
 ItnioHook("itnio_other", timeout=3, proxy=LINK).send(
