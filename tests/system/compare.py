@@ -1,4 +1,4 @@
-"""Runs the DAG of ``compared.py`` in both ways: a test of a user's project."""
+"""A test of a user's project that runs the DAG of ``compared.py`` in both ways."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 def test_both(itnio_sandbox):
     dag, runs = compared.dag, compared.RUNS
-    if AIRFLOW_2:  # where execute runs nothing that could be compared
+    if AIRFLOW_2:  # where execute has nothing to compare
         dag, runs = dag.partial_subset(["tell"]), [("tell", {})]
     run = dag.test()
     seen = {
@@ -29,7 +29,7 @@ def test_both(itnio_sandbox):
         try:
             returned = itnio_sandbox.execute(dag.get_task(task_id), xcoms=compared.XCOMS, **given)
             end = "success", f"{returned}"
-        except BaseException as error:  # a timeout is no Exception
+        except BaseException as error:  # a timeout is not an Exception
             end = type(error).__name__, f"{error}"
         seen["ends"][f"{task_id} {given.get('map_index', -1)}"] = end
     Path(os.environ["COMPARED"]).write_text(json.dumps(seen))

@@ -17,7 +17,7 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Show with a failure what Airflow has logged: where tests run, its files are gone afterwards."""
+    """Add Airflow's log to a failure, since its files are deleted afterwards."""
     report = yield
     if report.failed and (running := item.funcargs.get("running")):
         lines = running.airflow.log.read_text("utf-8", "replace").splitlines()
@@ -28,7 +28,7 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory):
-    """Run commands of Airflow, whose database is there, and programs in forks that have imported it."""
+    """Run Airflow commands with an existing database, and programs in forks that have imported Airflow."""
     folder = tmp_path_factory.mktemp("forks")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     forks = AirflowForks(["airflow.models.dagbag", *EXECUTION_API], environment, folder, folder / "log")
@@ -42,13 +42,13 @@ def forks(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def airflow(forks):
-    """Run a command of Airflow, with changes to the environment."""
+    """Run an Airflow command with changes to the environment."""
     return forks.run
 
 
 @pytest.fixture(scope="package")
 def running(request, tmp_path_factory):
-    """One Airflow for all system tests, which takes long to start; all scenarios run in it at once."""
+    """One Airflow for all system tests, as it starts slowly; all scenarios run in it concurrently."""
     home, place = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("place")
     with running_airflow(home, place, request.session.items) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Runs DAGs with ``dag.test()``, logs all and writes down what became of each task."""
+"""Runs DAGs with ``dag.test()``, logs everything, and writes the result of each task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(results: str, *dag_files: str) -> None:
     from airflow.config_templates import airflow_local_settings
     from airflow.logging_config import configure_logging
 
-    importlib.reload(airflow_local_settings)  # which has read the level of the process that this is a fork of
+    importlib.reload(airflow_local_settings)  # this fork's parent has already read the level
     configure_logging()
     seen: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
@@ -52,7 +52,7 @@ def dags_of(path: Path) -> list[Any]:
 
 
 def as_stored(dag: Any) -> Any:
-    """Give the DAG as the page has it, which reads it from the database."""
+    """Return the DAG as the web UI reads it from the database."""
     if AIRFLOW_2:
         from airflow.serialization.serialized_objects import SerializedDAG as Stored
     else:
@@ -97,7 +97,7 @@ def returned(instance: Any) -> Any:
 
 
 def open_chat(instance: Any, dag: Any) -> str | None:
-    """Give the link's address the way the page does."""
+    """Return the link's address as the web UI does."""
     operator = dag.get_task(instance.task_id)
     if "Open chat in your WhatsApp" not in operator.operator_extra_link_dict:
         return None

@@ -1,4 +1,4 @@
-"""A whole Airflow that runs ``running_dags``, and what tests do while it runs: all at the same time."""
+"""A complete Airflow that runs ``running_dags``, and the tests' scenarios, which run concurrently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scripts.running_airflow import PAGE, PARTS, RunningAirflow, airflow_environ
 from scripts.running_receiver import RunningReceiver, with_receiver
 from tests.system.slow_server import SlowServer
 
-# As docs/alerts.md gives it, but for the number and that other tests' DAGs alert nobody.
+# As in docs/alerts.md, except for the number, and for other tests' DAGs, which send no alert.
 CLUSTER_POLICY = """\
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
@@ -39,12 +39,12 @@ def task_policy(task):
 
 
 ALERT_LIMIT = 8
-"""Alerts to one recipient in ten minutes: fewer than by default make a storm sooner."""
+"""Alerts to one recipient in ten minutes: lower than the default, so that alerts are held back sooner."""
 
 
 @dataclass
 class Running:
-    """Airflow, the servers that its alerts and tasks send to, and what its scenarios give."""
+    """Airflow, the servers that its alerts and tasks send to, and the scenarios' results."""
 
     airflow: RunningAirflow
     alerts: Sandbox
@@ -65,20 +65,20 @@ class Running:
         return [message.text for message in self.tasks.sent_to(number)]
 
     def to_numbers_with(self, start: str) -> Counter[str]:
-        """Count the messages to each number that starts so."""
+        """Count the messages to each number with this prefix."""
         return Counter(one.recipient for one in self.tasks.messages if one.recipient.startswith(start))
 
     def is_asked_for(self, number: str) -> bool:
-        """Say whether there was a request for a number, answered or not."""
+        """Return whether there was a request for a number, answered or not."""
         return any(request.body["recipient"] == number for request in self.tasks.requests)
 
 
 class NotInTimeError(AssertionError):
-    """What a test waited for has not come about."""
+    """A condition that a test waited for did not become true in time."""
 
 
 def until(what: Callable[[], Any], seconds: float = 240, every: float = 0.2) -> Any:
-    """Wait for something that must come about, and give it."""
+    """Wait until a function returns a true value, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > deadline:
@@ -91,9 +91,9 @@ _scenarios: dict[str, tuple[Callable[[Running], Any], tuple[str, ...]]] = {}
 
 
 def scenario(*, after: tuple[str, ...] = ()) -> Callable[[Callable[[Running], Any]], Any]:
-    """Let a function run beside all other scenarios once Airflow runs; its fixture gives what it returns.
+    """Run a function with all other scenarios once Airflow runs; its fixture returns the result.
 
-    :param after: the scenarios, if they run, that must have ended before it begins.
+    :param after: scenarios that must have ended before, if they run.
     """
 
     def made(run: Callable[[Running], Any]) -> Any:
@@ -109,7 +109,7 @@ def scenario(*, after: tuple[str, ...] = ()) -> Callable[[Callable[[Running], An
 
 
 def begin_scenarios(running: Running, items: Iterable[pytest.Item], threads: ThreadPoolExecutor) -> None:
-    """Begin the scenarios that tests wait for."""
+    """Start the scenarios that tests wait for."""
     wanted = {
         name
         for item in items

@@ -1,4 +1,4 @@
-"""The DAGs of ``dags`` as they ran in real Airflow, in one process."""
+"""Results of the DAGs in ``dags``, run by real Airflow in one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 API_KEY = "keyOfTheSystemTests"
 SECRET = "secretOfTheSystemTests"
 
-# What happens to the messages to these numbers, in the order of requests.
+# Faults for messages to these numbers, in the order of requests.
 FAULTS = {
     "8610000000031": {"http_status": 503},
     "8610000000032": {"status": -18},
@@ -25,7 +25,7 @@ FAULTS = {
 
 
 class Seen:
-    """What a run has left behind, in Airflow, in its log and at Itniotech."""
+    """The results of a run: in Airflow, in its log and at Itniotech."""
 
     def __init__(self, results, log, sandbox):
         self.results = results
@@ -38,7 +38,7 @@ class Seen:
         return [request for request in self.sandbox.requests if request.body["recipient"] == number]
 
     def message_of(self, task, tasks=None):
-        """Give the message that a task's receipt is about."""
+        """Return the message of a task's receipt."""
         receipt = (tasks or self.tasks)[task]["xcom"]
         (message,) = [one for one in self.sandbox.messages if one.id == receipt["message_id"]]
         assert (message.recipient, message.type) == (receipt["recipient"], receipt["type"])
@@ -50,7 +50,7 @@ class Seen:
 
 
 class SeenData:
-    """What ``dags/data.py`` has left behind."""
+    """The results of ``dags/data.py``."""
 
     def __init__(self, results, log, sandbox):
         self.log = log
@@ -97,7 +97,7 @@ def runs(airflow, tmp_path_factory):
         program = (HERE / "run_dags.py").read_text()
         run = airflow(*map(str, (results, *dags)), program=program, env=env)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    # The supervisor of dag.test(), not a worker's, logs what it is told to mask.
+    # The supervisor of dag.test() logs the values to mask; a worker's does not.
     log = "\n".join(line for line in (run.stdout + run.stderr).splitlines() if "MaskSecret(" not in line)
     return json.loads(results.read_text()), log, sandbox, for_data
 

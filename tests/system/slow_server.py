@@ -1,4 +1,4 @@
-"""A server that answers without end, and notes who has given up on it."""
+"""A server whose answers never end, and which notes the numbers whose client has given up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SlowServer(Server):
     def __init__(self) -> None:
         super().__init__()
         self.given_up: set[str] = set()
-        """Whose message the client waits for no longer, though the server would go on."""
+        """Numbers whose message the client has given up while the server was answering."""
 
     def serve(self, received: Received, connection: socket.socket) -> None:
         parts = repeat(CONTINUE) if len(self.requests) % 2 else chain([b"HTTP/1.1 200 "], repeat(b"y"))

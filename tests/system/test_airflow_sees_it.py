@@ -1,4 +1,4 @@
-"""What Airflow's own commands and pages make of the package."""
+"""The package in Airflow's own commands and pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_airflow_lists_the_provider_without_a_warning(airflow):
     assert "warning" not in run.stdout.lower()
 
 
-def test_airflow_has_its_hook_its_form_and_its_link_without_a_warning(airflow):
+def test_airflow_loads_hook_connection_form_and_link_without_a_warning(airflow):
     program = """
 import json, warnings
 warnings.simplefilter("always")
@@ -65,7 +65,7 @@ print("RESULT", json.dumps({
 
 
 class TestConnectionsTest:
-    def test_it_works(self, airflow, sandbox):
+    def test_a_valid_connection_succeeds(self, airflow, sandbox):
         env = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
         run = airflow("connections", "test", "itnio_default", env=env)
         assert run.returncode == 0, run.stdout + run.stderr
@@ -74,7 +74,7 @@ class TestConnectionsTest:
         assert sandbox.messages == []
         assert sandbox.secret not in run.stdout + run.stderr
 
-    def test_it_says_what_to_do(self, airflow, sandbox):
+    def test_a_wrong_secret_fails_and_says_what_to_do(self, airflow, sandbox):
         fields = json.loads(sandbox.connection_json()) | {"password": "wrongSecretOfTests"}
         run = airflow(
             "connections", "test", "itnio_default", env={"AIRFLOW_CONN_ITNIO_DEFAULT": json.dumps(fields)}
@@ -87,7 +87,7 @@ class TestConnectionsTest:
 
 @pytest.fixture(scope="module")
 def imported():
-    """Import in a fresh process what a DAG file does, then all of the package and the DAGs."""
+    """Import in a new process what a DAG file imports, then the whole package and the DAGs."""
     program = """
 import json, pkgutil, runpy, sys, warnings
 from airflow.providers.common.compat.sdk import (
@@ -124,12 +124,12 @@ print(json.dumps({"further": [*further], "warned": warned, "imported": imported}
     return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
 
 
-def test_importing_the_package_and_a_dag_warns_of_nothing(imported):
+def test_importing_the_package_and_a_dag_raises_no_warning(imported):
     assert len(imported["imported"]) > 10
     assert imported["warned"] == []
 
 
-def test_a_dag_file_pays_for_no_further_package(imported):
+def test_a_dag_file_imports_no_other_package(imported):
     further = {*imported["further"]}
     known = {*sys.stdlib_module_names, "airflow_provider_itnio"}
     assert "airflow_provider_itnio.operators.whatsapp" in further
@@ -137,8 +137,8 @@ def test_a_dag_file_pays_for_no_further_package(imported):
     assert not {"airflow_provider_itnio.api.models", "airflow_provider_itnio.api.client"} & further
 
 
-def test_a_dag_is_read_back_from_the_database_as_it_was_written(airflow):
-    """Builders give plain dicts, so they survive; the operators in it need not be importable there."""
+def test_a_dag_can_be_serialized_and_deserialized(airflow):
+    """Builders return plain dicts, so they are serialized; the operators need not be importable."""
     program = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("every_way", sys.argv[1])

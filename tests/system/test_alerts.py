@@ -1,4 +1,4 @@
-"""Alerts from where Airflow really sends them: worker, DAG processor, triggerer, executor."""
+"""Alerts sent by real Airflow: worker, DAG processor, triggerer, executor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNS_ON_3 = ("late", "late_in_executor", "asking")
 
 @scenario()
 def arrived(running):
-    """Run every DAG and give the messages, by the last two digits of the number."""
+    """Run every DAG and return the messages by the last two digits of the number."""
     airflow, sandbox = running.airflow, running.alerts
     runs = RUNS if AIRFLOW_2 else RUNS + RUNS_ON_3
     for run in runs:
@@ -26,9 +26,9 @@ def arrived(running):
     states = {
         run: airflow.wait_for(run.removesuffix("_again"), f"run_of_{run}")
         for run in runs
-        if run != "asking"  # it waits for a person
+        if run != "asking"  # it waits for an answer
     }
-    # A DAG's callbacks run a moment after it has ended.
+    # A DAG's callbacks run shortly after it has ended.
     awaited = {10: 2, 30: 1} | ({} if AIRFLOW_2 else {40: 1, 41: 1, 50: 1})
     for number, messages in awaited.items():
         until(lambda to=f"+86 1000 0000 {number}", least=messages: len(sandbox.sent_to(to)) >= least)
@@ -41,7 +41,7 @@ def arrived(running):
 
 
 def text_of(arrived, number):
-    """Give the one text that came to a number, without how long what it speaks of ran."""
+    """Return the lines of the only text to a number, without the duration."""
     (message,) = arrived[number]
     assert message.type == "text"
     return lines_of(message)
@@ -62,7 +62,7 @@ ERROR = ["```ValueError: it *broke* {{ 7 * 7 }} in load_orders", "and a second l
     [(11, "🔁 *Task failed, will be tried again*", "Try: 1 of 2"), (12, "❌ *Task failed*", "Try: 2 of 2")],
     ids=["retry", "failure"],
 )
-def test_a_task_that_fails_tells_what_where_and_why_for_each_of_its_runs(number, headline, tries, arrived):
+def test_a_failed_tasks_alert_contains_task_run_try_and_error_for_each_run(number, headline, tries, arrived):
     for run, message in zip(("run_of_failing", "run_of_failing_again"), by_run(arrived[number]), strict=True):
         *lines, link = lines_of(message)
         assert lines == [headline, "DAG: `failing`", "Task: `load_orders`", f"Run: `{run}`", tries, *ERROR]
@@ -71,7 +71,7 @@ def test_a_task_that_fails_tells_what_where_and_why_for_each_of_its_runs(number,
         assert "load_orders" in link
 
 
-def test_a_task_that_succeeds_says_so_for_each_map_index(arrived):
+def test_a_mapped_task_that_succeeds_sends_an_alert_per_map_index(arrived):
     texts = sorted(lines_of(message) for message in arrived[31])
     assert [text[:4] for text in texts] == [
         [
@@ -84,11 +84,11 @@ def test_a_task_that_succeeds_says_so_for_each_map_index(arrived):
     ]
 
 
-def test_a_task_that_is_skipped_says_so(arrived):
+def test_a_skipped_task_sends_an_alert(arrived):
     assert text_of(arrived, 32)[0] == "⏭️ *Task skipped*"
 
 
-def test_a_text_of_its_own_knows_the_facts_and_runs_no_jinja_that_they_hold(arrived):
+def test_a_custom_text_contains_the_facts_and_renders_no_jinja_in_them(arrived):
     texts = [message.text for message in by_run(arrived[13])]
     assert texts == [
         f"ValueError: it *broke* {{{{ 7 * 7 }}}} in load_orders in load_orders, {run}"
@@ -96,7 +96,7 @@ def test_a_text_of_its_own_knows_the_facts_and_runs_no_jinja_that_they_hold(arri
     ]
 
 
-def test_a_cluster_policy_alerts_for_the_tasks_of_all_dags(arrived):
+def test_a_cluster_policy_adds_alerts_to_the_tasks_of_all_dags(arrived):
     runs = [lines_of(message)[3] for message in arrived[60]]
     assert sorted(runs) == ["Run: `run_of_failing_again`", "Run: `run_of_failing`", "Run: `run_of_own_words`"]
 
@@ -104,7 +104,7 @@ def test_a_cluster_policy_alerts_for_the_tasks_of_all_dags(arrived):
 # --- a DAG ------------------------------------------------------------------------------------------------
 
 
-def test_one_notifier_of_a_dag_tells_each_of_its_runs_apart(arrived):
+def test_one_notifier_of_a_dag_reports_each_of_its_runs(arrived):
     messages = by_run(arrived[10])
     for run, message in zip(("run_of_failing", "run_of_failing_again"), messages, strict=True):
         *lines, link = lines_of(message)
@@ -113,7 +113,7 @@ def test_one_notifier_of_a_dag_tells_each_of_its_runs_apart(arrived):
         assert run in link
 
 
-def test_a_dag_that_succeeds_says_so(arrived):
+def test_a_dag_that_succeeds_sends_an_alert(arrived):
     assert text_of(arrived, 30)[:3] == ["✅ *DAG succeeded*", "DAG: `succeeding`", "Run: `run_of_succeeding`"]
 
 
@@ -128,17 +128,17 @@ def test_a_dag_that_succeeds_says_so(arrived):
     ],
     ids=["not rendered", "too long"],
 )
-def test_an_alert_whose_own_text_cant_be_used_is_the_default_one_with_the_reason(number, reason, arrived):
+def test_an_unusable_custom_text_is_replaced_by_the_default_with_the_reason(number, reason, arrived):
     lines = text_of(arrived, number)
     assert lines[0] == "❌ *Task failed*"
     assert lines[-1] == f"_The text of this alert could not be used:_ {reason}"
 
 
-def test_a_recipient_that_cant_be_rendered_keeps_nobody_else_from_theirs(arrived):
+def test_a_recipient_that_cannot_be_rendered_does_not_affect_the_others(arrived):
     assert text_of(arrived, 23) == text_of(arrived, 24)
 
 
-def test_a_whatsapp_template_carries_the_same_facts(arrived):
+def test_a_whatsapp_template_contains_the_same_facts(arrived):
     (message,) = arrived[22]
     assert message.type == "template"
     template = message.body["template"]
@@ -158,7 +158,7 @@ def test_a_whatsapp_template_carries_the_same_facts(arrived):
 @pytest.mark.parametrize(
     ("number", "dag_id"), [(40, "late"), (41, "late_in_executor")], ids=["triggerer", "executor"]
 )
-def test_a_missed_deadline_tells_which_run_is_late(number, dag_id, arrived):
+def test_a_missed_deadlines_alert_names_the_late_run(number, dag_id, arrived):
     headline, dag, run, due, link = text_of(arrived, number)
     assert (headline, dag, run) == ("⏰ *Deadline missed*", f"DAG: `{dag_id}`", f"Run: `run_of_{dag_id}`")
     assert due.startswith("Due: 2")
@@ -167,7 +167,7 @@ def test_a_missed_deadline_tells_which_run_is_late(number, dag_id, arrived):
 
 
 @only_on_3
-def test_a_question_comes_with_its_choices_and_a_link_to_the_form(arrived):
+def test_a_questions_alert_contains_its_choices_and_a_link_to_the_form(arrived):
     headline, subject, choices, *_, link = text_of(arrived, 50)
     assert (headline, subject) == ("✋ *Your answer is wanted*", "Load *orders* of run_of_asking?")
     assert choices == "Choices: Approve, Reject"

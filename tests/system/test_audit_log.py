@@ -1,4 +1,4 @@
-"""Adding the connection as the guide says leaves no secret in Airflow's audit log."""
+"""Adding the connection as in the guide leaves no secret in Airflow's audit log."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ with create_session() as session:
 """
 
 
-def test_the_connection_of_the_guide_leaves_no_key_in_the_audit_log(airflow, tmp_path):
+def test_adding_the_guides_connection_leaves_no_key_in_the_audit_log(airflow, tmp_path):
     guide = GUIDE.read_text()
     (typed,) = re.findall(r"```bash\n([^`]*airflow connections import.*?)```", guide, re.DOTALL)
-    assert "YOUR-" not in typed  # a shell keeps it
+    assert "YOUR-" not in typed  # a shell keeps a history
     (written,) = re.findall(r"```json\n(.*?)\n```\n", guide, re.DOTALL)
     file = tmp_path / "itnio.json"
     file.write_text(written)

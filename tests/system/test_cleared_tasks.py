@@ -1,4 +1,4 @@
-"""What a real Airflow tells of a task that a person has cleared, where the author has lowered its retries."""
+"""Cleared tasks in real Airflow after the author has lowered the retries."""
 
 from __future__ import annotations
 
@@ -41,46 +41,46 @@ def cleared(running):
     before = airflow.tasks(DAG, RUN)
     sent_before = [message.recipient for message in sandbox.messages]
     (running.place / "retries").write_text("1")
-    (running.dags / "cleared.py").touch()  # a DAG file that has changed is read again at once
+    (running.dags / "cleared.py").touch()  # a changed DAG file is parsed again at once
     until(lambda: airflow.retries_of(DAG, "one") == 1, every=0.5)
     airflow.clear(DAG, RUN, *{name.partition("[")[0] for name in before}, on_latest_version=True)
     until(lambda: airflow.wait_for(DAG, RUN) == "success")
     return before, sent_before
 
 
-def test_a_retry_sends_nothing_though_another_task_of_its_run_was_cleared_meanwhile(cleared, running):
+def test_a_retry_sends_nothing_although_another_task_of_its_run_was_cleared(cleared, running):
     before, sent_before = cleared
     assert before["is_retried_meanwhile"] == ("success", 2)
     assert sent_before.count("8610000078") == 1
 
 
 @pytest.mark.parametrize("task_id", [name for name in ONE if name != "one"])
-def test_a_task_that_had_succeeded_sends_whoever_its_post_execute_is(task_id, cleared, running):
+def test_a_task_cleared_after_success_sends_with_any_post_execute(task_id, cleared, running):
     assert cleared[1].count(ONE[task_id]) == 1
     assert len(running.texts_to(ONE[task_id])) == 2
 
 
 @pytest.mark.parametrize("number", [f"861000008{digit}" for digit in range(6)])
-def test_so_it_does_wherever_its_retries_stand_and_with_either_delivery(number, cleared, running):
+def test_a_task_cleared_after_success_sends_with_any_retries_and_delivery(number, cleared, running):
     assert cleared[1].count(number) == 1
     assert len(running.texts_to(number)) == 2
 
 
-def test_a_task_that_was_cleared_twice_sends_each_time(cleared, running):
+def test_a_task_cleared_twice_sends_each_time(cleared, running):
     assert len(running.texts_to(ONE["one"])) == 3
 
 
-def test_mapped_tasks_of_a_users_own_send_each(cleared, running):
+def test_each_mapped_task_of_a_users_subclass_sends_after_a_clear(cleared, running):
     assert sorted(running.texts_to("8610000075")) == ["one", "one", "two", "two"]
 
 
-def test_a_broadcast_that_had_succeeded_sends_to_everyone(cleared, running):
+def test_a_broadcast_cleared_after_success_sends_to_all_recipients(cleared, running):
     assert [len(running.texts_to(number)) for number in MANY] == [2] * 20
     summary = running.airflow.returned(DAG, RUN, "many")
     assert (summary["accepted"], summary["accepted_earlier"]) == (20, 0)
 
 
-def test_what_was_refused_is_sent_once_it_is_mended_and_cleared(cleared, running):
+def test_a_refused_message_is_sent_after_a_clear(cleared, running):
     before, sent_before = cleared
     assert (before["refused"], before["many_refused"]) == (("failed", 1), ("failed", 1))
     assert "8610000071" not in sent_before
@@ -89,7 +89,7 @@ def test_what_was_refused_is_sent_once_it_is_mended_and_cleared(cleared, running
     assert len(running.texts_to("8610000073")) == 1
 
 
-def test_the_number_of_tries_was_what_it_was_before(cleared, running):
-    """Else none of this would show more than that number."""
+def test_max_tries_was_unchanged_after_the_clear(cleared, running):
+    """Otherwise these tests would test only that number."""
     finished = running.airflow.state_of(DAG, RUN, "of_a_user", "whatsapp/finished")
     assert (finished["try"], finished["max_tries"], finished["retries"]) == (2, 2, 1)

@@ -1,4 +1,4 @@
-"""Two DAGs run in real Airflow: what they send."""
+"""Two DAGs run in real Airflow: the messages they send."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("task", TYPES)
-def test_every_type_arrives(task, seen):
+def test_every_message_type_is_sent(task, seen):
     kind, content = TYPES[task]
     message = seen.message_of(task)
     assert seen.ended(task, "success", 1)
@@ -91,26 +91,26 @@ def test_every_type_arrives(task, seen):
     assert message.notes == []
 
 
-def test_a_reply_names_what_it_answers(seen):
+def test_a_reply_contains_the_answered_messages_id(seen):
     assert seen.message_of("reply").body["context"] == {"refMessageId": "wamid.1"}
 
 
-def test_a_text_is_templated_and_so_are_number_and_connection(seen):
+def test_text_recipient_and_connection_are_templated(seen):
     message = seen.message_of("templated")
     assert (message.text, message.recipient) == ("Shenzhen: 42 rows", "8610000000001")
     assert seen.tasks["templated"]["rendered"]["itnio_conn_id"] == "itnio_default"
 
 
-def test_text_and_number_come_from_upstream(seen):
+def test_text_and_recipient_may_come_from_upstream(seen):
     message = seen.message_of("upstream_text")
     assert (message.text, message.recipient) == ("built upstream", "8610000000001")
 
 
-def test_a_whole_object_comes_from_upstream(seen):
+def test_an_object_may_come_from_upstream(seen):
     assert seen.message_of("upstream_menu").body["interactive"]["body"] == {"text": "Load again?"}
 
 
-def test_a_whole_message_comes_from_upstream_and_jinja_in_it_is_no_jinja(seen):
+def test_a_message_from_upstream_is_sent_unrendered(seen):
     assert seen.message_of("upstream_message").text == "built upstream {{ not_rendered }}"
 
 
@@ -128,7 +128,7 @@ def test_a_j2_file_that_is_missing_fails_without_sending(seen):
     assert not [message for message in seen.sandbox.messages if "nowhere" in message.text]
 
 
-def test_a_j2_name_that_came_from_data_is_a_text(seen):
+def test_a_j2_name_from_data_is_sent_as_a_text(seen):
     assert seen.message_of("file_named_by_data").text == "from_data.j2"
 
 
@@ -137,7 +137,7 @@ def test_an_undefined_name_fails_without_sending(seen):
     assert not [message for message in seen.sandbox.messages if "nobody" in message.text]
 
 
-def test_what_is_wrong_only_once_it_is_rendered_fails_at_once(seen):
+def test_a_field_that_is_invalid_after_rendering_fails_at_once(seen):
     assert seen.ended("too_long", "failed", 1)
     assert "text.body: at most 4096 characters, 5000 given" in seen.log
     assert seen.requests_to("8610000000038") == []
@@ -157,25 +157,25 @@ def test_what_is_wrong_only_once_it_is_rendered_fails_at_once(seen):
         ),
     ],
 )
-def test_numbers_of_native_rendering_are_taken_as_their_text(task, content, seen):
+def test_numbers_from_native_rendering_are_sent_as_text(task, content, seen):
     message = seen.message_of(task, seen.native)
     assert message.recipient == "8610000000041"
     assert {name: message.body[name] for name in content} == content
 
 
-def test_objects_of_native_rendering_are_taken(seen):
+def test_objects_from_native_rendering_are_accepted(seen):
     assert seen.message_of("menu", seen.native).body["interactive"]["body"] == {"text": "Load again?"}
 
 
-def test_numbers_of_native_rendering_in_a_whatsapp_template_are_taken_as_their_text(seen):
+def test_numbers_from_native_rendering_in_a_template_are_sent_as_text(seen):
     (body,) = seen.message_of("template", seen.native).body["template"]["components"]
     assert [parameter["text"] for parameter in body["parameters"]] == ["42", "1.5"]
 
 
 @pytest.mark.parametrize("task", ["list_as_text", "nothing"])
-def test_what_native_rendering_makes_no_text_of_fails_at_once(task, seen):
+def test_a_list_or_none_from_native_rendering_as_a_text_fails_at_once(task, seen):
     assert (seen.native[task]["state"], seen.native[task]["try"]) == ("failed", 1)
 
 
-def test_a_list_in_the_place_of_a_text_comes_with_a_hint(seen):
+def test_the_error_of_a_list_in_place_of_a_text_has_a_hint(seen):
     assert "text.body: must be text, a list of 2 given; join it, for example with | join(', ')" in seen.log

@@ -1,4 +1,4 @@
-"""The sandbox gets what ``dag.test()`` sends, and ``execute`` does the same without a database."""
+"""The sandbox receives messages of ``dag.test()``, and ``execute`` does the same without a database."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def seen(airflow, tmp_path_factory):
 
 
 def as_noted(notes):
-    """Leave out which exception a callback got where only workers hand it over, and not ``dag.test()``."""
+    """Omit a callback's exception, which workers pass and ``dag.test()`` does not."""
     if not AIRFLOW_BEFORE_3_3:
         return notes
     return [re.sub(r"^(failure|retry) \w+", r"\1", one) for one in notes]
 
 
-def test_the_fixture_gets_what_a_run_sends(seen):
+def test_the_fixture_receives_the_messages_of_a_run(seen):
     assert seen["states"]["tell -1"] == "success"
     assert seen["messages"] == ["red"]
 
@@ -66,7 +66,7 @@ def test_on_airflow_2_execute_says_how_to_run_a_task(seen):
 
 @on_airflow_3
 @pytest.mark.parametrize(("instance", "try_number"), [one for one in INSTANCES if one[0] != BY_TRIGGER])
-def test_a_task_sees_the_same_in_both(instance, try_number, seen):
+def test_a_task_gets_the_same_context_in_both_ways(instance, try_number, seen):
     key = f"{instance} try {try_number}"
     assert as_noted(seen["execute"][key]) == as_noted(seen["dag.test"][key]) != []
 
@@ -90,19 +90,19 @@ def test_on_kill_is_called_for_the_same_tasks(seen):
 
 @on_airflow_3
 @pytest.mark.parametrize("instance", dict(INSTANCES))
-def test_a_task_ends_the_same_in_both(instance, seen):
+def test_a_task_ends_in_the_same_state_in_both_ways(instance, seen):
     assert ENDS.get(seen["ends"][instance][0], "failed") == seen["states"][instance]
 
 
 @on_airflow_3
-def test_what_execute_returns_is_what_another_task_pulls(seen):
+def test_execute_returns_the_value_that_another_task_pulls(seen):
     returned = seen["ends"]["pushed -1"][1]
     assert returned in seen["dag.test"]["after_pushed -1 try 1"]
 
 
 @on_airflow_3
 def test_the_alert_of_a_dag_names_its_failed_tasks(airflow):
-    """``dag.test()`` has no supervisor that answers the DAG's callbacks, but has the database."""
+    """``dag.test()`` has no supervisor for the DAG's callbacks, but has the database."""
     program = "import sys; sys.path.insert(0, sys.argv[1]); from failing import dag; dag.test()"
     ran = airflow(f"{HERE / 'dags'}", program=program)
     assert "Failed tasks: load, store (2 mapped)" in ran.stdout, ran.stdout[-5000:] + ran.stderr[-2000:]

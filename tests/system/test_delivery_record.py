@@ -1,4 +1,4 @@
-"""Who already has the message, kept in a real Airflow whose worker processes fail, are killed and cleared."""
+"""The delivery record in real Airflow, whose tasks fail, are killed and cleared."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CLEARED = {
     "fails_for_good": ("success", 2),
     "is_killed_while_asking": ("success", 3),
 }
-"""The tasks that a person clears, and what becomes of them."""
+"""The tasks to clear, and their state afterwards."""
 
 
 def words_of(log):
-    """Give what a log says, line by line, with the errors that it shows."""
+    """Return a log's text line by line, with the errors it contains."""
     entries = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return "\n".join(
         f"{one.get('event', '')} {json.dumps(one.get('error_detail', ''), ensure_ascii=False)}"
@@ -39,7 +39,7 @@ def words_of(log):
 
 
 class Ended(NamedTuple):
-    """What had become of a run before anybody cleared one of its tasks."""
+    """The state of a run before any of its tasks was cleared."""
 
     sent: Counter[str]
     tasks: dict[str, tuple[str, int]]
@@ -70,7 +70,7 @@ def record(running):
     ("task_id", "number"),
     [("fails_afterwards", "8610000001"), ("of_a_user", "8610000002"), ("is_killed", "8610000003")],
 )
-def test_a_task_that_ends_badly_after_its_message_was_accepted_does_not_send_again(
+def test_a_task_that_fails_or_is_killed_after_an_acceptance_does_not_send_again(
     task_id, number, record, running
 ):
     assert record.tasks[task_id] == ("success", 2)
@@ -88,7 +88,7 @@ def test_the_function_of_a_decorated_task_is_not_called_again(record, running):
     assert (running.place / "decorated.calls").read_text() == "called\n"
 
 
-def test_mapped_tasks_keep_records_of_their_own(record, running):
+def test_mapped_tasks_have_separate_records(record, running):
     assert [record.tasks[f"mapped[{index}]"] for index in (0, 1)] == [("success", 2), ("success", 2)]
     assert sorted(running.texts_to("8610000007")) == ["one", "two"]
     ids = {message.text: message.id for message in running.tasks.sent_to("8610000007")}
@@ -96,7 +96,7 @@ def test_mapped_tasks_keep_records_of_their_own(record, running):
         assert running.airflow.returned("record", RUN, "mapped", index)["message_id"] == ids[text]
 
 
-def test_a_message_whose_worker_was_killed_while_it_was_asked_for_is_unknown(record, running):
+def test_at_most_once_a_message_whose_worker_was_killed_during_its_request_is_unknown(record, running):
     assert record.tasks["is_killed_while_asking"] == ("failed", 2)
     assert record.sent["8610000006"] == 1
     words = words_of(running.airflow.log_of("record", RUN, "is_killed_while_asking", 2))
@@ -104,9 +104,7 @@ def test_a_message_whose_worker_was_killed_while_it_was_asked_for_is_unknown(rec
     assert "8610000006" not in words
 
 
-def test_what_a_person_clears_is_sent_if_it_had_finished_or_is_unknown_and_not_if_it_was_accepted(
-    record, running
-):
+def test_a_cleared_task_sends_after_success_or_an_unknown_outcome_only(record, running):
     assert (record.sent["8610000004"], record.sent["8610000005"]) == (1, 1)
     assert record.tasks["fails_for_good"] == ("failed", 1)
     assert running.texts_to("8610000004") == ["x 1", "x 2"]
@@ -116,13 +114,11 @@ def test_what_a_person_clears_is_sent_if_it_had_finished_or_is_unknown_and_not_i
     assert "Sending it again, although a previous try may have sent it" in words
 
 
-def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_says_what_is_not_on_record(
-    record, running
-):
-    # Airflow gives the task's state store to the next try as soon as the task is cleared.
+def test_a_task_cleared_during_its_request_sends_again_and_logs_what_is_unrecorded(record, running):
+    # Airflow passes the task's state store to the next try as soon as the task is cleared.
     assert record.tasks["is_cleared_while_asking"] == ("success", 2)
     assert record.sent["8610000009"] == 2
-    # Airflow has raised the tries from 2 if it first heard of the executor that the process ended well.
+    # Airflow raises max_tries from 2 if the executor reports the process's success first.
     finished = running.airflow.state_of("record", RUN, "is_cleared_while_asking", "whatsapp/finished")
     assert (finished["try"], finished["clear_number"] > 0) == (2, True)
     assert finished["max_tries"] in (2, 3)
@@ -140,7 +136,7 @@ STUCK = "86220000120"
 
 
 class EndedBroadcasts(NamedTuple):
-    """What had become of the broadcasts before the second part, and of one that a person ended, after it."""
+    """The broadcasts' state before the second part, and after it for one that was ended."""
 
     tasks: dict[str, tuple[str, int]]
     half: dict[str, Any]
@@ -150,11 +146,11 @@ class EndedBroadcasts(NamedTuple):
 
 @scenario()
 def broadcasts(running):
-    """Run all at the same time; a person clears one that runs, ends one, and clears two that failed."""
+    """Run all concurrently; clear a running one, end one, and clear two that failed."""
     airflow = running.airflow
     for number in range(10, 15):
         running.tasks.fail_next(recipient=f"86200000{number}", status=-70)
-    for number in range(15, 20):  # longer than anybody waits, so it is not tried again
+    for number in range(15, 20):  # longer than the client waits, so it does not retry
         running.tasks.fail_next(
             recipient=f"86200000{number}", http_status=429, headers={"Retry-After": "3600"}
         )
@@ -182,7 +178,7 @@ def sent_to(running, start):
     return running.to_numbers_with(start).total()
 
 
-def test_a_broadcast_that_failed_half_way_sends_only_the_rest_when_cleared(broadcasts, running):
+def test_a_partly_failed_broadcast_sends_only_the_rest_after_a_clear(broadcasts, running):
     assert broadcasts.tasks["half_fails"] == ("failed", 1)
     summary = broadcasts.half
     assert [summary[name] for name in ("recipients", "accepted", "refused", "not_sent")] == [20, 10, 5, 5]
@@ -193,7 +189,7 @@ def test_a_broadcast_that_failed_half_way_sends_only_the_rest_when_cleared(broad
     assert (summary["accepted"], summary["accepted_earlier"], summary["failures"]) == (10, 10, [])
 
 
-def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts, running):
+def test_a_broadcast_that_times_out_continues_in_a_retry(broadcasts, running):
     state, tries = broadcasts.tasks["takes_too_long"]
     assert state == "success"
     assert tries > 1
@@ -206,7 +202,7 @@ def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts
     assert summary["accepted"] + summary["accepted_earlier"] == 400
 
 
-def test_a_look_up_that_blocks_beyond_the_limit_is_ended_and_the_retry_goes_on(broadcasts, running):
+def test_a_blocking_look_up_is_ended_by_the_timeout_and_a_retry_continues(broadcasts, running):
     state, tries = broadcasts.tasks["has_a_look_up_that_blocks"]
     assert state == "success"
     assert tries > 1
@@ -218,21 +214,21 @@ def test_a_look_up_that_blocks_beyond_the_limit_is_ended_and_the_retry_goes_on(b
     assert summary["accepted_earlier"] >= 15
 
 
-def test_a_broadcast_that_a_person_ends_leaves_a_record_of_all_that_it_has_sent(broadcasts, running):
+def test_a_broadcast_ended_by_a_user_records_all_messages_sent(broadcasts, running):
     assert broadcasts.tasks["is_ended_by_a_person"] == ("failed", 1)
     words = words_of(running.airflow.log_of(DAG, RUN, "is_ended_by_a_person", 1))
     assert "not attempted" in words.partition(OUTSIDE)[2]
     assert broadcasts.to_ended.total() < 900
     twice = {number for number, count in broadcasts.to_resumed.items() if count > 1}
-    assert twice == {STUCK}  # of that one alone nobody knows what became of it
+    assert twice == {STUCK}  # the only message with an unknown outcome
 
 
-def test_a_broadcast_cleared_while_it_runs_repeats_no_more_than_a_batch(broadcasts, running):
+def test_a_broadcast_cleared_while_running_repeats_at_most_a_batch(broadcasts, running):
     assert broadcasts.tasks["is_cleared_while_it_runs"] == ("success", 2)
     sent = running.to_numbers_with("8623")
     assert len(sent) == 300
     assert set(sent.values()) == {1, 2}
     assert sum(sent.values()) - len(sent) <= 100
     head = running.airflow.state_of(DAG, RUN, "is_cleared_while_it_runs", "whatsapp/broadcast")
-    # max_tries is 0 or 1, by whether the scheduler sees the clear or the end of the process first.
+    # max_tries is 0 or 1: the scheduler may see the clear or the end of the process first.
     assert (head["try"], head["clear_number"] > 0) == (2, True)

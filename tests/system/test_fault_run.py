@@ -1,4 +1,4 @@
-"""Two thousand messages while nearly everything goes wrong: connections, answers, and the worker itself."""
+"""Two thousand messages with many faults: in connections, in answers and in the worker."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ FAULTS = {
     "very slow": (0.005, {"delay": 2.0}),
     "refused": (0.01, {"status": -70, "count": 99}),
 }
-"""What happens to the first request to a number, and to which share of the numbers."""
+"""The fault of the first request to a number, and its share of the numbers."""
 
 
 def faults_of(numbers, seed):
-    """Say, the same in each run, what goes wrong with which number."""
+    """Choose the fault of each number, with a fixed seed."""
     chosen = random.Random(seed)
     kinds, shares = list(FAULTS), [share for share, _ in FAULTS.values()]
     return {
@@ -49,7 +49,7 @@ def faults_of(numbers, seed):
 
 
 class FaultRun:
-    """A broadcast whose process is killed twice, and what Airflow and Itniotech know in the end."""
+    """A broadcast whose process is killed twice, and the results in Airflow and at Itniotech."""
 
     def __init__(self, running, delivery, start):
         self.numbers = [f"{start}{n:08d}" for n in range(PEOPLE)]
@@ -74,7 +74,7 @@ class FaultRun:
         return sum(kind in kinds for kind in self.faults.values())
 
     def check(self):
-        """Check what holds with either delivery."""
+        """Check what is true for both values of delivery."""
         assert self.state == "failed"  # some were refused
         assert not self.refused & set(self.accepted)
         assert len(self.faults) > PEOPLE / 20
@@ -97,27 +97,27 @@ def at_most_once(running):
     return FaultRun(running, "at_most_once", "864")
 
 
-def test_nobody_is_lost(at_least_once):
+def test_at_least_once_no_recipient_is_lost(at_least_once):
     at_least_once.check()
     assert not at_least_once.missing
     summary = at_least_once.summary
     assert (summary["refused"], summary["unknown"]) == (len(at_least_once.refused), 0)
-    # Those whose answer was lost, and at most a batch for each time the worker was killed.
+    # Messages whose answer was lost, and at most a batch for each kill of the worker.
     repeated = at_least_once.accepted.total() - len(at_least_once.accepted)
     assert repeated <= at_least_once.faults_of_kind("dropped after") + BATCH * len(KILLED_AT)
 
 
-def test_nobody_is_messaged_twice_where_that_is_asked_for(at_most_once):
+def test_at_most_once_no_recipient_is_messaged_twice(at_most_once):
     at_most_once.check()
     assert set(at_most_once.accepted.values()) == {1}
     summary = at_most_once.summary
     assert summary["failures_not_listed"] == 0
     listed = {at_most_once.numbers[one["position"]]: one["outcome"] for one in summary["failures"]}
     unknown = {number for number, outcome in listed.items() if outcome == "unknown"}
-    # Who has no message is named, and who was refused may be unknown, where the worker was killed.
+    # Numbers without a message are listed; refused ones may be unknown because of the kills.
     assert at_most_once.missing <= unknown
     assert at_most_once.refused <= set(listed)
     assert set(listed) - unknown <= at_most_once.refused
     lost_answers = at_most_once.faults_of_kind("dropped after", "dropped before", "503", "passing")
-    # A batch is announced as a whole, while the last ones of the batch before may still wait for answers.
+    # A batch's intents are written together, while the previous batch may still wait for answers.
     assert summary["unknown"] <= lost_answers + (BATCH + IN_FLIGHT) * len(KILLED_AT)

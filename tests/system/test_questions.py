@@ -1,4 +1,4 @@
-"""Real Airflow asks questions, and people answer them."""
+"""Questions asked by real Airflow, and their answers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TAPS, WRITES, IS_SILENT, OLD, LATE, STRANGER = (f"8610000000{number}" for number
 
 
 ASKED_AFTER_KILL = 2 if AIRFLOW_2 else 1
-"""How often the person is asked whose task's worker is killed: before Airflow 3.3 a retry asks again."""
+"""Messages to the recipient whose task's worker is killed: before Airflow 3.3 a retry asks again."""
 
 WAITS = "Waiting for an answer"
-"""What a task logs once its question is recorded."""
+"""A log line after the question is recorded."""
 
 
 @scenario()
 def questions(running):
-    """Run the DAG, and answer. Give the states of its tasks, and what they returned."""
+    """Run the DAG, and answer. Return the states of its tasks, and their return values."""
     asking, airflow = running.asking, running.airflow
 
     def tap(number, place):
@@ -32,7 +32,7 @@ def questions(running):
         asking.reply(message_id=message.id, button=button)
 
     def waits_in_worker():
-        # A worker that is killed before the question is recorded would ask again.
+        # If the worker were killed before the question is recorded, a retry would ask again.
         return asking.sent_to(LATE) and WAITS in airflow.log_of("questions", "run", "is_killed", 1)
 
     def is_in_second_try():
@@ -40,7 +40,7 @@ def questions(running):
         return is_running and len(asking.sent_to(LATE)) == ASKED_AFTER_KILL
 
     airflow.trigger("questions", "run")
-    # Tasks run in an order of their own.
+    # Tasks run in any order.
     to_do = [
         (lambda: asking.sent_to(TAPS), lambda: tap(TAPS, 0)),
         (lambda: asking.sent_to(WRITES), lambda: asking.reply(recipient=WRITES, text="leave IT")),
@@ -63,7 +63,7 @@ def questions(running):
     return states, {name: airflow.returned("questions", "run", name) for name in answered}
 
 
-def test_a_tap_and_a_typed_word_answer_and_neither_a_stranger_nor_an_old_button(questions):
+def test_a_tap_and_a_typed_text_are_answers_but_not_strangers_or_old_buttons(questions):
     _, answers = questions
     given = {name: (one["answer"], one["answered_by"]) for name, one in answers.items()}
     assert given == {
@@ -80,12 +80,12 @@ def test_a_question_without_an_answer_skips_its_task(questions):
     assert states["by_nobody"][0] == "skipped"
 
 
-def test_a_question_whose_worker_is_killed_is_answered_in_the_next_try(questions):
+def test_a_question_whose_worker_was_killed_is_answered_in_the_next_try(questions):
     states, _ = questions
     assert states["is_killed"] == ("success", 2)
 
 
-def test_everyone_is_asked_once(questions, running):
+def test_every_recipient_is_asked_once(questions, running):
     numbers = (message.recipient for message in running.asking.messages)
     asked = Counter(number for number in numbers if number.startswith("8610000000"))
     assert asked == {TAPS: 1, WRITES: 1, IS_SILENT: 1, OLD: 2, LATE: ASKED_AFTER_KILL}

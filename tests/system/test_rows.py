@@ -1,4 +1,4 @@
-"""Real Airflow sends the rows of a query of PostgreSQL."""
+"""Real Airflow sends the rows of a PostgreSQL query."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READER, *PEOPLE = (f"8626100000{number}" for number in ("095", "961", "962", "96
 
 @scenario()
 def rows(running):
-    """Run the DAG; where a retry knows what was sent, let one message fail, and give it other rows."""
+    """Run the DAG; on Airflow 3.3 let one message fail, and change the rows before the retry."""
     with running_postgres() as url:
         at = urlsplit(url)
         fields = {"conn_type": "postgres", "host": at.hostname, "port": at.port, "login": "tests"}
@@ -48,19 +48,19 @@ def change(database, sql):
         cursor.execute(sql)
 
 
-def test_a_text_has_the_rows_as_a_table(rows, running):
+def test_a_text_contains_the_rows_as_a_table(rows, running):
     assert rows["table"] == ("success", 1)
     (text,) = running.texts_to(READER)
     assert text.startswith("2 people\n```\nname     owed\n")
     assert "Li    1204.50\n" in text
 
 
-def test_each_row_is_a_message(rows, running):
+def test_each_row_is_sent_as_a_message(rows, running):
     assert running.texts_to(PEOPLE[0]) == ["Dear Li, 1204.50 are due"]
     assert running.texts_to(PEOPLE[1]) == ["Dear Wu, 1204.50 are due"]
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="before Airflow 3.3 there is no delivery record")
-def test_a_retry_of_a_query_that_gives_other_rows_messages_nobody_twice(rows, running):
+def test_a_retry_with_other_rows_messages_no_number_twice(rows, running):
     assert rows["each"] == ("success", 2)
     assert running.texts_to(PEOPLE[2]) == ["Dear Ana, 7.00 are due"]

@@ -1,4 +1,4 @@
-"""A storm of alerts, a store that fails, a recovery, and alerts by configuration alone, in real Airflow."""
+"""In real Airflow: many alerts, a failing Variable, a recovery, and alerts by configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def texts(running, number):
 
 
 def until_told(running, what):
-    """Wait, and let the DAG file be read again: callbacks that come while it is read wait until then."""
+    """Wait, and let the DAG file be parsed again: callbacks that arrive during parsing wait for the next."""
 
     def is_so():
         if found := what():
@@ -36,7 +36,7 @@ def wait_for_texts(running, number, least):
 
 
 def wait_until_held(running, held):
-    """Wait until so many alerts to one recipient are held back."""
+    """Wait until this many alerts to one recipient are held back."""
 
     def is_held():
         recipients = json.loads(running.airflow.variable(VARIABLE) or "{}").get("recipients", {})
@@ -46,7 +46,7 @@ def wait_until_held(running, held):
 
 
 def pass_the_window(running):
-    """Let ten minutes pass for what has gone out."""
+    """Let ten minutes pass since the sent alerts."""
     state = json.loads(running.airflow.variable(VARIABLE))
     for one in state["recipients"].values():
         one["start"] -= 600
@@ -57,7 +57,7 @@ def fail(running, dag_id, runs, name):
     running.airflow.trigger(dag_id, *(f"{name}_{number}" for number in range(runs)))
 
 
-# One after the other: they change the Variable, and nothing keeps two processes from doing that at once. An
+# One after the other: they change the Variable, and two processes might do that at the same time. An
 # alert that can't be counted within 5 s is sent, so the broadcasts that keep Airflow busiest come before.
 @scenario(after=("arrived", "slow", "at_least_once", "at_most_once"))
 def storm(running):
@@ -71,7 +71,7 @@ def storm(running):
     return alerts, texts(running, 72)[-1]
 
 
-def test_of_failed_runs_as_many_alert_as_may_and_the_next_after_the_window_tells_of_the_others(storm):
+def test_failed_runs_alert_up_to_the_limit_and_the_next_window_reports_the_rest(storm):
     alerts, after = storm
     assert len(alerts) == ALERT_LIMIT
     assert {text.split("\n")[0] for text in alerts} == {"❌ *DAG failed*"}
@@ -93,7 +93,7 @@ def lost_variable(running):
     return json.loads(running.airflow.variable(VARIABLE))
 
 
-def test_a_variable_that_is_no_more_what_it_was_loses_no_alert(lost_variable):
+def test_a_variable_lost_in_the_meantime_loses_no_alert(lost_variable):
     assert lost_variable["recipients"]
 
 
@@ -118,7 +118,7 @@ def unwritable_variable(running):
     return len(texts(running, 72)) - before
 
 
-def test_a_variable_that_cant_be_written_loses_no_alert(unwritable_variable):
+def test_a_variable_that_cannot_be_written_loses_no_alert(unwritable_variable):
     assert unwritable_variable == ALERT_LIMIT + 2
 
 
@@ -134,7 +134,7 @@ def storm_of_tasks(running):
     return alerts, texts(running, 73)[alerts:]
 
 
-def test_workers_and_the_dag_processor_alert_at_once_and_a_task_tells_what_they_held_back(storm_of_tasks):
+def test_workers_and_dag_processor_share_the_limit_and_a_task_reports_held_alerts(storm_of_tasks):
     alerts, told = storm_of_tasks
     assert alerts == ALERT_LIMIT
     assert len(told) == 1
@@ -151,12 +151,12 @@ def recovery(running):
         running.airflow.trigger("recovering", run)
         assert running.airflow.wait_for("recovering", run) == state
         wait_for_texts(running, 70, {"one": 1, "two": 2}.get(run, 3))
-    fail(running, "alerting_by_itself", 1, "after")  # its callback runs after those of the run before it
+    fail(running, "alerting_by_itself", 1, "after")  # its callback runs after the previous run's
     wait_for_texts(running, 75, 1)
     return texts(running, 70)
 
 
-def test_a_dag_that_fails_twice_and_then_succeeds_is_told_of_as_recovered_once(recovery, running):
+def test_a_dag_that_fails_twice_and_then_succeeds_recovers_once(recovery, running):
     headlines = [text.split("\n")[0] for text in recovery]
     assert headlines == ["❌ *DAG failed*", "❌ *DAG failed*", "💚 *DAG recovered*"]
     assert "Failed tasks: `fail_while_broken`" in recovery[0]

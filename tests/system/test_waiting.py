@@ -15,17 +15,17 @@ LATER, FAILS, MISJUDGED, OPEN, CLOSED = (
 )
 
 SENDS = {"is_pushed_later": "is_pushed_later", "is_read": "sends"}
-"""Which task sends what a task waits for."""
+"""Which task sends the message a task waits for."""
 
 
-@scenario(after=("arrived",))  # some of whose alerts the triggerer sends
+@scenario(after=("arrived",))  # the triggerer sends some of its alerts
 def waiting(running):
-    """Run the DAG; restart the triggerer, and then push what two tasks wait for. Give the tasks' states."""
+    """Run the DAG, restart the triggerer, then push what two tasks wait for. Return the tasks' states."""
     for number in (MISJUDGED, OPEN):
         running.waiting.reply(recipient=number, text="hi")
-    running.waiting.window_open(MISJUDGED, is_open=False)  # which the receiver does not know
+    running.waiting.window_open(MISJUDGED, is_open=False)  # unknown to the receiver
     running.airflow.trigger("waiting", "run")
-    if AIRFLOW_2:  # where they wait in the worker
+    if AIRFLOW_2:  # there they wait in the worker
         for task in SENDS:
             push_to(running, task, "running")
     else:
@@ -38,7 +38,7 @@ def waiting(running):
 
 
 def push_to(running, task, state):
-    """Push that a message is read once the task that waits for it has a state."""
+    """Push the status "read" of a message once the task that waits for it has a state."""
 
     def message():
         sent = [one for one in running.waiting.sent_to(LATER) if f"{SENDS[task]} run" in str(one.body)]
@@ -49,24 +49,24 @@ def push_to(running, task, state):
     running.waiting.push(found, "read")
 
 
-def test_tasks_are_green_once_their_messages_are_delivered(waiting, running):
-    """On Airflow 3 the triggerer that they were deferred to has ended meanwhile."""
+def test_tasks_succeed_once_their_messages_are_delivered(waiting, running):
+    """On Airflow 3 the triggerer was restarted during the wait."""
     assert waiting["is_pushed_later"][0] == waiting["is_read"][0] == "success"
     assert running.airflow.returned("waiting", "run", "is_pushed_later")["status"] in {"delivered", "read"}
     assert running.airflow.returned("waiting", "run", "is_read")["read"] == 1
     assert waiting["in_the_worker"] == ("success", 1)
 
 
-def test_a_message_that_whatsapp_gives_up_fails_its_task_at_once(waiting, running):
+def test_a_message_that_whatsapp_cannot_deliver_fails_its_task_at_once(waiting, running):
     state, tries = waiting["fails"]
     assert state == "failed"
     last = running.airflow.log_of("waiting", "run", "fails", tries)
     assert "131026, the message can't be delivered" in last
-    # On a busy machine Airflow takes a task that defers for no time for one that was killed, and retries it.
-    assert tries < 6  # its retries are not used up
+    # On a busy machine Airflow may take a very short deferral for a killed task, and retry it.
+    assert tries < 6  # retries were left
 
 
-def test_a_fallback_goes_out_once(waiting, running):
+def test_a_fallback_is_sent_once(waiting, running):
     assert waiting["falls_back"][0] == "success"
     receipt = running.airflow.returned("waiting", "run", "falls_back")
     assert (receipt["type"], receipt["recipient"]) == ("template", MISJUDGED)
@@ -74,7 +74,7 @@ def test_a_fallback_goes_out_once(waiting, running):
     assert [one.id for one in texts] == [receipt["message_id"]]
 
 
-def test_broadcasts_wait_and_fall_back(waiting, running):
+def test_broadcasts_wait_and_send_fallbacks(waiting, running):
     assert waiting["broadcast[0]"] == ("success", 1)
     summary = running.airflow.returned("waiting", "run", "broadcast", 0)
     assert summary["delivered"] + summary["read"] == summary["accepted"] == 2
@@ -85,11 +85,11 @@ def test_broadcasts_wait_and_fall_back(waiting, running):
     assert summary["failures"][0]["code"] == 131026
 
 
-def test_nothing_was_sent_twice(waiting, running):
+def test_no_message_is_sent_twice(waiting, running):
     types = {}
     for message in running.waiting.messages:
         types.setdefault(message.recipient, []).append(message.type)
     assert types[LATER] == ["template"] * 2
-    assert types[FAILS] == ["template"] * 2  # of a task and of a broadcast
+    assert types[FAILS] == ["template"] * 2  # one of a task, one of a broadcast
     assert sorted(types[MISJUDGED]) == ["template", "template", "text", "text"]
     assert (types[OPEN], types[CLOSED]) == (["text"], ["template"])

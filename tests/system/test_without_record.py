@@ -1,4 +1,4 @@
-"""What Airflow before 3.3 lacks: it keeps nothing for a task, and each task says so."""
+"""Airflow before 3.3 has no task state store; each task logs that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARKED = ("is_marked", "is_marked_while_asking")
 
 @scenario()
 def logs(running):
-    """Run the DAG, of which two tasks are ended from outside, and give the log of each task's first try."""
+    """Run the DAG, end two of its tasks from outside, and return the log of each task's first try."""
     for number in ("8610000053", "8610000054"):
         running.tasks.fail_next(recipient=number, status=-18)
     for number in ("8610000055", "8610000059"):
@@ -39,7 +39,7 @@ def logs(running):
     while to_end:
         task = until(lambda: next((task for task, is_due in to_end.items() if is_due()), None))
         del to_end[task]
-        if task in MARKED:  # which Airflow 2 notices up to 20 s later
+        if task in MARKED:  # Airflow 2 notices it up to 20 s later
             mark_as_success(running, task)
         running.kill(task, signal.SIGTERM)
     assert running.airflow.wait_for(DAG, "run") == "failed"
@@ -66,11 +66,11 @@ def was_tried_again(running, task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_one_line_says_what_is_not_protected(task, logs):
+def test_one_log_line_says_what_is_not_protected(task, logs):
     assert len([line for line in logs[task].splitlines() if NOT_PROTECTED in line]) == 1
 
 
-def test_everything_still_sends_and_nobody_is_messaged_twice(logs, running):
+def test_all_tasks_send_and_no_number_is_messaged_twice(logs, running):
     sent = [message.recipient for message in running.tasks.messages]
     assert sorted(number[-2:] for number in sent if number.startswith("8610")) == [
         *("50", "51", "52", "54", "55", "56", "59")
@@ -78,38 +78,38 @@ def test_everything_still_sends_and_nobody_is_messaged_twice(logs, running):
     assert set(running.to_numbers_with("8624").values()) == {1}
 
 
-def test_a_broadcast_that_has_messaged_anyone_is_not_tried_again(logs, running):
+def test_a_broadcast_with_accepted_messages_is_not_retried(logs, running):
     assert "Not retried: without a delivery record, a retry would message people again" in logs["many"]
     assert not was_tried_again(running, "many")
 
 
-def test_no_error_after_its_messages_lets_a_broadcast_be_tried_again(logs, running):
+def test_an_error_after_a_broadcasts_messages_is_not_retried(logs, running):
     assert running.airflow.tasks(DAG, "run")["fails_afterwards"] == ("failed", 1)
     assert len(running.tasks.sent_to("8610000056")) == 1
 
 
 @pytest.mark.parametrize("task", ["is_out_of_time", "asks_and_is_out_of_time"])
-def test_a_task_whose_time_is_over_in_the_triggerer_is_not_tried_again(task, logs, running):
-    """Airflow 2 fails it before any code of an operator runs but the rendering."""
+def test_a_task_that_times_out_in_the_triggerer_is_not_retried(task, logs, running):
+    """Airflow 2 fails it before any operator code except rendering runs."""
     assert running.airflow.tasks(DAG, "run")[task] == ("failed", 1)
     assert "Not retried from here on" in running.airflow.log_of(DAG, "run", task, 1)
 
 
 @pytest.mark.parametrize("task", MARKED)
-def test_a_task_that_a_person_marks_while_it_runs_keeps_that_state(task, logs, running):
+def test_a_task_marked_as_success_while_it_runs_keeps_that_state(task, logs, running):
     assert running.airflow.tasks(DAG, "run")[task] == ("success", 1)
 
 
-def test_a_broadcast_that_has_messaged_nobody_is_tried_again(logs, running):
+def test_a_broadcast_without_accepted_messages_is_retried(logs, running):
     assert "1 recipient: 1 accepted" in running.airflow.log_of(DAG, "run", "nobody", 2)
 
 
-def test_a_message_that_may_be_on_its_way_is_not_sent_again_with_at_most_once(logs, running):
+def test_at_most_once_a_message_with_an_unknown_outcome_is_not_sent_again(logs, running):
     assert "UnknownOutcomeError" in logs["is_ended_while_asking"]
     assert not was_tried_again(running, "is_ended_while_asking")
 
 
-def test_a_broadcast_that_is_ended_from_outside_says_who_has_no_message(logs, running):
+def test_a_broadcast_ended_from_outside_counts_the_messages_not_sent(logs, running):
     assert not was_tried_again(running, "is_ended")
     summary = running.airflow.returned(DAG, "run", "is_ended")
     sent = len(running.to_numbers_with("8624"))

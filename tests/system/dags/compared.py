@@ -1,4 +1,4 @@
-"""A DAG whose tasks note what they see: ``dag.test()`` and ``itnio_sandbox.execute`` must give the same."""
+"""A DAG whose tasks note their context: ``dag.test()`` and ``itnio_sandbox.execute`` must agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBER = "+86 147-1800-4557"
 NOTES: dict[str, list] = {}
 
 FIGURES = {"rows": 3, 2: "two", "pair": (1, 2), "at": datetime(2026, 7, 1, tzinfo=UTC), "set": {5}}
-"""What the upstream tasks return, and the test gives for them."""
+"""The return values of the upstream tasks, which the test passes as XComs."""
 XCOMS = {
     "part": [10, 20],
     "figures": FIGURES,
@@ -228,4 +228,4 @@ RUNS = [
     ("row", {"map_index": 0}),
     *(("row_of_upstream", {"map_index": index}) for index in range(2)),
 ]
-"""What to run with ``execute`` that a run of the DAG runs too."""
+"""The task instances to run with ``execute``, which a run of the DAG runs too."""

@@ -1,4 +1,4 @@
-"""Data that is no Jinja: what upstream tasks give mapped tasks, gaps, texts that look like more."""
+"""Data that is never rendered: upstream data in mapped tasks, missing values, texts like other types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBER = "+86 100-0000-0051"
 
 
 def orders() -> Any:
-    """Give a data frame with a gap."""
+    """Return a data frame with a missing value."""
     import pandas as pd
 
     return pd.DataFrame({"city": ["Shenzhen", None], "count": [7.0, None]})
@@ -30,41 +30,41 @@ with DAG(
     default_args={
         "retries": 2,
         "retry_delay": timedelta(0),
-        "location": "us-central1",  # as other operators take them
+        "location": "us-central1",  # like parameters of other operators
         "image": "python:3.12",
-        "timeout": 7 * 86_400,  # as a sensor's
+        "timeout": 7 * 86_400,  # like a sensor's
     },
     user_defined_macros={"shop": "Shenzhen", "orders": orders},
 ) as dag:
 
     @task
     def words() -> list[str]:
-        """Give texts with Jinja in them, and one that ends as the name of a file does."""
+        """Return a text with Jinja, and one that ends like a Jinja file's name."""
         return [JINJA, "please fix values.yaml.j2"]
 
     @task
     def rows() -> list[dict[str, Any]]:
-        """Give whole sets of parameters with Jinja in them."""
+        """Return sets of parameters with Jinja in them."""
         return [{"text": JINJA}, {"message": {"text": {"body": JINJA}}, "reply_to": JINJA}]
 
     @task
     def menus() -> list[Any]:
-        """Give an object with Jinja in it."""
+        """Return an object with Jinja in it."""
         return [reply_buttons(JINJA, {"a": "A"})]
 
     @task
     def word() -> dict[str, str]:
-        """Give one text with Jinja in it."""
+        """Return a text with Jinja in it."""
         return {"body": JINJA}
 
     @task
     def phone() -> float:
-        """Give a number as a column with gaps has it."""
+        """Return a phone number as a float, as in a column with missing values."""
         return 8610000000051.0
 
     @task
     def nobody() -> None:
-        """Give nothing."""
+        """Return None."""
 
     def send(task_id: str) -> Any:
         return WhatsAppSendOperator.partial(task_id=task_id, recipient=NUMBER)
@@ -76,7 +76,7 @@ with DAG(
 
     found, sets, menu, nothing = words(), rows(), menus(), nobody()
 
-    # --- mapped over what upstream tasks give ---
+    # --- mapped over upstream outputs ---
     send("send_text").expand(text=found)
     send("send_menu").expand(interactive=menu)
     send("send_rows").expand_kwargs(sets)
@@ -91,24 +91,24 @@ with DAG(
         shared=found.map(lambda word: {"x": word})
     )
 
-    # --- and over what the DAG file gives ---
+    # --- mapped over values in the DAG file ---
     send("send_written").expand(text=["{{ shop }}"])
     send("send_written_rows").expand_kwargs([{"text": "{{ shop }}"}, {"text": word()}])
     many("broadcast_written").expand(text=["{{ shop }} {{ recipient.phone }}"])
 
     @task.whatsapp(recipient=NUMBER)
     def told(word: str, more: str) -> str:
-        """Write a text."""
+        """Return a text."""
         return f"{word} {more}"
 
     @task.whatsapp(recipient=NUMBER)
     async def told_later(word: str) -> str:
-        """Write a text, asynchronously."""
+        """Return a text, asynchronously."""
         return f"later {word}"
 
     @task.whatsapp(recipients=[NUMBER])
     async def told_many() -> str:
-        """Write a text for many, asynchronously."""
+        """Return a text for several recipients, asynchronously."""
         return "later"
 
     told.partial(more="{{ shop }}").expand(word=found)
@@ -120,12 +120,12 @@ with DAG(
 
     @task_group
     def grouped(word: Any) -> None:
-        """Send what the group is given."""
+        """Send the group's argument."""
         WhatsAppSendOperator(task_id="send", recipient=NUMBER, text=word)
 
     grouped.expand(word=found)
 
-    # --- gaps ---
+    # --- missing values ---
     with TaskGroup("gaps"):
         fields = {"recipient": NUMBER}
         gaps = [

@@ -1,6 +1,6 @@
-"""One task for each way to send a message, and for each way in which that can end.
+"""One task for each way to send a message, and for each outcome.
 
-Every task is tried up to three times, so that one which ends at the first try says something.
+Every task has up to three tries, so ending in the first try is significant.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ with DAG(
         task_id="template", template=template_message("daily_report", "en", body=["{{ shop }}", "42"])
     )
 
-    # --- what only rendering tells ---
+    # --- templated fields ---
     @task
     def load() -> dict[str, Any]:
-        """Give what the messages are made of."""
+        """Return the data of the messages."""
         return {
             "rows": 42,
             "words": "built upstream",
@@ -68,12 +68,12 @@ with DAG(
 
     @task
     def numbers() -> list[str | int]:
-        """Give three recipients, one of which is none."""
+        """Return three recipients, one of them invalid."""
         return ["+86 100-0000-0011", "12", 8610000000013]
 
     @task
     def messages() -> list[dict[str, Any]]:
-        """Give four messages, of which the second is too long and the last one empty."""
+        """Return four messages; the second is too long and the last one is empty."""
         return [
             {"recipient": "+86 100-0000-0021", "text": "first"},
             {"recipient": "+86 100-0000-0022", "text": "x" * 4097},
@@ -100,28 +100,28 @@ with DAG(
     WhatsAppSendOperator.partial(task_id="mapped", text="Hi from {{ shop }}").expand(recipient=numbers())
     WhatsAppSendOperator.partial(task_id="mapped_whole").expand_kwargs(messages())
 
-    # --- what a function returns ---
+    # --- return values of functions ---
     @task.whatsapp(recipient="+86 100-0000-0041")
     def written(found: dict[str, Any], ti: Any = None) -> str:
-        """Write a text that holds Jinja."""
+        """Return a text with Jinja in it."""
         return f"{ti.task_id}: {len(found)} and {{{{ 7 * 7 }}}}"
 
     @task.whatsapp(recipient="{{ '+86 100-0000-0042' }}", reply_to="wamid.{{ 1 + 1 }}")
     def written_whole(n: int) -> dict[str, Any]:
-        """Write a whole message, in a mapped task."""
+        """Return a whole message, in a mapped task."""
         return {"document": f"https://example.com/{n}.pdf"}
 
     @task.whatsapp(recipient="+86 100-0000-0043")
     def forgotten() -> None:
-        """Forget to return what is to be sent."""
+        """Forget to return the message."""
 
     written(loaded)
     written_whole.expand(n=[1, 2])
     forgotten()
 
-    # --- every end ---
+    # --- every outcome ---
     def hasty(name: str, number: int, **kwargs: Any) -> None:
-        """Make a task whose client tries once, so that each request is a try of the task."""
+        """Make a task whose client tries once, so each request is one try of the task."""
         fields = {"itnio_conn_id": "itnio_hasty", "text": name} | kwargs
         WhatsAppSendOperator(task_id=name, recipient=f"+86 100-0000-00{number}", **fields)
 
@@ -137,7 +137,7 @@ with DAG(
 
     @task
     def masked() -> Any:
-        """Give what Airflow's masker leaves of the Api-Key and the secret once the hook has read them."""
+        """Return what Airflow's masker leaves of the Api-Key and the secret after the hook has read them."""
         hook = ItnioHook()
         hook.get_conn()
         connection = hook.get_connection(hook.itnio_conn_id)

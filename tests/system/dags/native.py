@@ -21,7 +21,7 @@ with DAG(
 
     @task
     def load() -> dict[str, Any]:
-        """Give what the messages are made of."""
+        """Return the data of the messages."""
         return {"menu": reply_buttons("Load again?", {"y": "Yes"}), "rows": [1, 2]}
 
     loaded = load()

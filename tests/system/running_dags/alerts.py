@@ -1,4 +1,4 @@
-"""DAGs that fail, succeed, are late and ask, each alert to a number of its own."""
+"""DAGs that fail, succeed, are late and ask; each alert goes to a different number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS = "it *broke* {{ 7 * 7 }} in load_orders\nand a second line with a `tick`"
 
 
 def alert(number: int, **fields: Any) -> WhatsAppNotifier:
-    """Alert the number 86 1000 0000 and two digits."""
+    """Return an alert to the number 86 1000 0000 and two digits."""
     return WhatsAppNotifier(recipients=f"+86 1000 0000 {number}", **fields)
 
 

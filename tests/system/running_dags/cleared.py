@@ -1,4 +1,4 @@
-"""A DAG whose retries its author lowers between the runs of its tasks; each sends to numbers of its own."""
+"""A DAG whose author lowers its retries between its tasks' runs; each sends to different numbers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RETRIES = int(_FILE.read_text()) if _FILE.exists() else 2
 
 
 class OfAUser(WhatsAppSendOperator):
-    """A task of a user's own, whose ``post_execute`` knows nothing of ours."""
+    """A user's subclass whose ``post_execute`` does not call super()."""
 
     def post_execute(self, context: Any, result: Any = None) -> None:
         self.log.info("The user's own code has run")
 
 
 class BroadcastOfAUser(WhatsAppBroadcastOperator):
-    """The same of a broadcast."""
+    """The same for a broadcast."""
 
     def post_execute(self, context: Any, result: Any = None) -> None:
         self.log.info("The user's own code has run")
@@ -71,7 +71,7 @@ with DAG(
         post_execute=fail_at_first,
         retry_delay=pendulum.duration(seconds=15),
     )
-    # Lowered to none.
+    # Lowered to 0.
     WhatsAppSendOperator(
         task_id="not_retried_any_more", recipient="8610000080", text="x", retries=RETRIES - 1
     )

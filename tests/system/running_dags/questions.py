@@ -1,6 +1,6 @@
-"""Tasks that ask a question, each somebody else, and wait in the triggerer where there is one.
+"""Tasks that ask a question, each another recipient, and wait in the triggerer if there is one.
 
-One waits in its worker, and leaves the process's id where the test finds it.
+One waits in its worker, and writes its process id for the test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DAGs whose tasks fail, are killed or cleared after they have sent; each sends to numbers of its own."""
+"""DAGs whose tasks fail, are killed or cleared after sending; each sends to different numbers."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def be_killed_at_first(context: Any, result: Any = None) -> None:
 
 
 def leave_process_id(context: Any) -> None:
-    """Leave the process's id where the test finds it, which kills the process in the middle of its work."""
+    """Write the process id for the test, which kills the process during its work."""
     (PLACE / f"{context['ti'].task_id}.pid").write_text(str(os.getpid()))
 
 
 def blocks_at_first(ti: Any, number: str) -> str:
-    """Block for far longer than the task's limit of time, as a look-up in another system may."""
+    """Block far longer than the task's execution_timeout, as a look-up in another system may."""
     if ti.try_number == 1 and number == "86270000020":
         time.sleep(120)
     return number
 
 
 class FailingAfterwards(WhatsAppSendOperator):
-    """A task of a user's own, whose code goes on after the message was accepted."""
+    """A user's subclass whose code continues after the message was accepted."""
 
     def execute(self, context: Any) -> Any:
         receipt = super().execute(context)
@@ -107,7 +107,7 @@ with DAG("record_of_broadcasts", user_defined_macros={"blocks_at_first": blocks_
         messages_per_second=40,
         checkpoint_every=50,
         execution_timeout=pendulum.duration(seconds=7),
-        retries=20,  # a busy machine sends little in 7 seconds
+        retries=20,  # a busy machine sends few messages in 7 seconds
     )
     WhatsAppBroadcastOperator(
         task_id="has_a_look_up_that_blocks",

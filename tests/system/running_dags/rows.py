@@ -1,4 +1,4 @@
-"""A report from a query of PostgreSQL, whose address the scenario leaves in ``place``."""
+"""A report from a query of a PostgreSQL whose address the scenario writes to ``place``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ with DAG(
         recipient="+86 2610 0000 095",
         text="{{ row_count }} people\n{{ rows | table }}",
     )
-    table >> SqlToWhatsAppOperator(  # whose rows the scenario changes
+    table >> SqlToWhatsAppOperator(  # the scenario changes its rows
         task_id="each",
         sql="SELECT * FROM people ORDER BY name",
         recipient_column="phone",

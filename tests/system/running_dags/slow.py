@@ -1,4 +1,4 @@
-"""DAGs whose alerts go to a server that never comes to the end of its answer."""
+"""DAGs whose alerts go to a server that never ends its answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLOW = {"itnio_conn_id": "itnio_slow", "timeout": 1}
 
 
 def slow_and_then(number: int) -> list[WhatsAppNotifier]:
-    """Alert a number through the slow server; the next one is alerted once that has come back."""
+    """Alert a number through the slow server, and the next number after that call has returned."""
     return [
         WhatsAppNotifier(recipients=f"+86 1000 0000 {number}", **SLOW),
         WhatsAppNotifier(recipients=f"+86 1000 0000 {number + 1}"),

@@ -1,4 +1,4 @@
-"""DAGs that fail in numbers, and one that recovers; some alert because of the configuration alone."""
+"""DAGs that fail in large numbers, and one that recovers; some alert by configuration only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAlertsOperator
 
-# An alert that can't be counted in time is sent, and the tests count those that are held back. A busy machine
-# may take longer than an alert has.
+# An alert that can't be counted in time is sent, and the tests count those held back. A busy machine may
+# take longer than an alert's deadline.
 guard._SECONDS, alert_state._LOCK_SECONDS = 12.0, 10.0
 
 PLACE = Path(os.environ["PLACE_OF_TASKS"])
 START = {"schedule": None, "start_date": pendulum.datetime(2026, 1, 1, tz="UTC")}
-# The scheduler fails such a run as soon as it looks at it: no task's process is needed.
+# The scheduler fails such a run at once, without a task process.
 AT_ONCE = {**START, "dagrun_timeout": timedelta(microseconds=1), "max_active_runs": 100}
 
 
 def alert(number: int, **fields: Any) -> WhatsAppNotifier:
-    """Alert the number 86 1000 0000 and two digits."""
+    """Return an alert to the number 86 1000 0000 and two digits."""
     return WhatsAppNotifier(recipients=f"+86 1000 0000 {number}", **fields)
 
 
@@ -55,7 +55,7 @@ def note(context: Any) -> None:
         lines.write(f"{context['run_id']}\n")
 
 
-# Both have the tag that Airflow's configuration names; the second alerts by itself.
+# Both have the tag from Airflow's configuration; the second has its own notifier.
 with DAG("recovering", tags=["by_policy"], on_failure_callback=note, **START):
 
     @task

@@ -1,4 +1,4 @@
-"""Tasks that wait until their message is delivered, in the triggerer where there is one."""
+"""Tasks that wait until their message is delivered, in the triggerer if there is one."""
 
 from __future__ import annotations
 
