@@ -1,4 +1,4 @@
-"""Whatever may stand in data: scalars of every library, what fails when it is asked anything, what nests."""
+"""Values of every kind for tests: scalars of every library, hostile objects, nested containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBER = "8614718004557"
 
 
 class Hostile:
-    """Whatever is asked of it fails, its class too."""
+    """Every access raises, also to its class."""
 
     def __getattribute__(self, name: str) -> Any:
         raise RuntimeError(name)
@@ -30,7 +30,7 @@ class Hostile:
 
 
 class HostileText(str):
-    """A text none of whose own methods works."""
+    """A str whose methods all raise."""
 
     def _fail(self, *args: object) -> Any:
         raise RuntimeError
@@ -41,7 +41,7 @@ class HostileText(str):
 
 
 class HostileNumber(int):
-    """A number that can't be written."""
+    """An int whose ``str`` and ``repr`` raise."""
 
     def _fail(self, *args: object) -> Any:
         raise RuntimeError
@@ -50,7 +50,7 @@ class HostileNumber(int):
 
 
 class HostileDict(Mapping[str, Any]):
-    """A mapping that can't be read."""
+    """A mapping whose methods raise."""
 
     def __getitem__(self, key: str) -> Any:
         raise RuntimeError
@@ -63,7 +63,7 @@ class HostileDict(Mapping[str, Any]):
 
 
 class HostileList(list[Any]):
-    """A list that can't be read."""
+    """A list whose methods raise."""
 
     def _fail(self, *args: object) -> Any:
         raise RuntimeError
@@ -80,7 +80,7 @@ Plain = enum.Enum("Plain", {"WORD": "text", "NUMBER": 8614718004557, "LIST": [1]
 
 
 def nested(levels: int, *, of: type = list) -> Any:
-    """Give a list or dict so many levels deep."""
+    """Return a list or dict nested this many levels deep."""
     value: Any = "a"
     for _ in range(levels):
         value = [value] if of is list else {"body": value}
@@ -126,7 +126,7 @@ SCALARS = [
 
 
 class ArrowScalar:
-    """Behaves as pyarrow's scalars do: a null has a text, and is equal to itself."""
+    """Behaves like pyarrow's scalars: a null has a ``str`` and is equal to itself."""
 
     def __init__(self, value):
         self._value = value
@@ -153,7 +153,7 @@ ARRAYS = [
 NESTED = [ITSELF, DICT_OF_ITSELF, nested(600), nested(600, of=dict), nested(20_000)]
 
 _ODD = [*HOSTILE, *SCALARS, *GAPS, *ARRAYS, *NESTED, None, object(), range(3), iter("ab"), {1}]
-# By their places, since hypothesis writes down what it may choose from.
+# Drawn by index, since hypothesis prints the values to choose from.
 odd = st.integers(0, len(_ODD) - 1).map(lambda place: _ODD[place])
 numbers = st.integers() | st.floats() | st.decimals() | st.fractions()
 texts = st.text(max_size=20) | st.sampled_from(
@@ -163,10 +163,10 @@ leaves = odd | numbers | texts
 
 
 def data(keys: st.SearchStrategy[Any], of: st.SearchStrategy[Any] = leaves) -> st.SearchStrategy[Any]:
-    """Give anything at all, in dicts with these keys among others.
+    """Draw any data, also in dicts with these keys among others.
 
-    :param keys: of the dicts.
-    :param of: what stands in dicts and lists.
+    :param keys: keys of the dicts.
+    :param of: the values in dicts and lists.
     """
     every = (
         keys | st.integers() | st.none() | st.text(max_size=3) | st.sampled_from([Word.LIST, np.str_("body")])

@@ -1,4 +1,4 @@
-"""A real browser for tests: playwright drives the chromium of this machine."""
+"""A real browser for tests: playwright with this machine's chromium."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ ARGUMENTS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
-    # No test may depend on the internet: nothing but this machine can be resolved.
+    # No test may depend on the internet: only this machine's names are resolved.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
 
 @contextmanager
 def running_browser():
-    """Run a browser until the end of the block; skip the test where there is none."""
+    """Run a browser until the end of the block; skip the test if none is installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    # The shell is the same browser without its own windows, and takes half the CPU.
+    # The shell is the same browser without windows, and uses half the CPU.
     chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium on this machine")

@@ -1,4 +1,4 @@
-"""An Airflow of the tests' own: its home and settings stand before anything imports Airflow."""
+"""A separate Airflow for the tests: its home and settings are set before anything imports Airflow."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import pytest
 from tests.logs import FullDisk, lines_go_to
 from tests.receiver.running import running_receiver
 
-gc.disable()  # while tests are collected: nothing of what is made then goes away
+gc.disable()  # during collection, whose objects all stay
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
-# Nothing of whoever runs the tests may get in: no connection, no setting, no proxy.
+# The user's environment must not affect the tests: no connection, no setting, no proxy.
 for name in list(os.environ):
     if name.startswith("AIRFLOW_") or name.lower() in _PROXIES:
         del os.environ[name]
@@ -34,44 +34,44 @@ os.environ |= {
     "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "system" / "dags"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-    # Tests that share a database, as on Airflow 2, would hold each other's alerts back.
+    # Tests that share a database, as on Airflow 2, would hold back each other's alerts.
     "AIRFLOW__ITNIO__ALERT_LIMIT": "0",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 
 
-# Few and the same examples in each run; `make test-thorough` draws many, others each time.
+# Few, always the same examples; `make test-thorough` draws many random ones.
 hypothesis.settings.register_profile("quick", max_examples=12, derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile("quick")
 
-# They wait for deadlines.
+# These tests wait for deadlines.
 _LONGER = ("tests/api/", "tests/operators/", "tests/receiver/", "tests/sandbox/", "tests/sensors/")
 _LONGER += ("tests/test_docs_testing", "tests/triggers/")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest; keep together what shares an Airflow, a database or a browser."""
+    """Start with the longest tests; group tests that share an Airflow, a database or a browser."""
     in_browser = sorted({item.path for item in items if item.path.parent.name == "browser"})
 
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("system") is None:
             return 2 if item.path in in_browser else 4 - item.nodeid.startswith(_LONGER)
-        return item.path.name == "test_storm.py"  # for which most others must have ended
+        return item.path.name == "test_storm.py"  # most other tests must end before these
 
     items.sort(key=rank)
     for item in items:
         if item.get_closest_marker("system"):
             is_running = "running" in item.fixturenames
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
-        elif item.path in in_browser:  # one that starts costs as much as ten of its tests
+        elif item.path in in_browser:  # starting one costs as much as ten tests
             item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give a process the tests of a file, or of a group, at a time: of thousands xdist would count all."""
+    """Schedule the tests by file or group, which is faster than xdist's scheduling of single tests."""
     if config.getvalue("dist") != "loadgroup":
         return None
     from xdist.scheduler import LoadGroupScheduling
@@ -80,25 +80,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return super()._split_scope(nodeid).partition("::")[0]
 
-    config.option.loadscopereorder = False  # they stand in order
+    config.option.loadscopereorder = False  # already sorted
     return Files(config, log)
 
 
 def pytest_collection_finish() -> None:
-    """Let no garbage collection go through the thousands of tests, and Airflow."""
+    """Exclude the collected tests and Airflow from garbage collection."""
     gc.freeze()
     gc.enable()
 
 
 def pytest_sessionfinish() -> None:
-    """Collect what tests have left once: pytest does it five times."""
+    """Collect garbage once; pytest does it five times."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Make what a test has logged valid UTF-8, which hostile data need not be."""
+    """Make a test's log valid UTF-8, since hostile data may not be."""
     report = yield
     report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
     return report
@@ -110,7 +110,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def failing_log():
-    """No line of the package can be written, from INFO on."""
+    """The package's log lines at INFO or above can't be written."""
     with lines_go_to(FullDisk()):
         yield
 
@@ -128,13 +128,13 @@ if version("apache-airflow").startswith("2."):
 
 @pytest.fixture
 def sandbox(itnio_sandbox):
-    """A sandbox with the documentation's own credentials that has got nothing yet."""
+    """An empty sandbox with the credentials of the vendor's documentation."""
     return itnio_sandbox
 
 
 @pytest.fixture
 def connect(itnio_sandbox):
-    """Put a connection to the sandbox into the environment, with changes; ``None`` leaves a field out."""
+    """Set a connection to the sandbox in the environment, with changes; ``None`` leaves a field out."""
     return itnio_sandbox.connect
 
 
@@ -145,7 +145,7 @@ def connection(itnio_sandbox):
 
 @pytest.fixture
 def quick_tries(monkeypatch):
-    """The client tries again without a pause, unless it would be one of seconds."""
+    """The client tries again without a pause, except for pauses of seconds."""
     from airflow_provider_itnio.api.retries import RetryAfterOrBackoff
 
     pause = RetryAfterOrBackoff.__call__
@@ -156,7 +156,7 @@ def quick_tries(monkeypatch):
 
 @pytest.fixture
 def closed_port():
-    """A port of this machine at which nothing listens."""
+    """A port of this machine on which nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
@@ -164,7 +164,7 @@ def closed_port():
 
 @pytest.fixture
 def logged(caplog, capsys):
-    """Give all that was logged from DEBUG on and all that was printed; Airflow 3 logs past ``logging``."""
+    """Return all log lines from DEBUG on and all output; Airflow 3 does not log through ``logging``."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "airflow.task")
     printed = []
@@ -184,7 +184,7 @@ def logged(caplog, capsys):
 
 @pytest.fixture(scope="session")
 def receiver(tmp_path_factory):
-    """A receiver on SQLite that runs, and knows what it was told in other tests."""
+    """A running receiver on SQLite, with data from other tests."""
     folder = tmp_path_factory.mktemp("receiver")
     with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
         yield running
@@ -192,7 +192,7 @@ def receiver(tmp_path_factory):
 
 @pytest.fixture
 def pushed_to_receiver(sandbox, connect, receiver):
-    """``itnio_default`` is a connection to the sandbox and to the receiver, which the sandbox pushes to."""
+    """``itnio_default`` is a connection to the sandbox and to the receiver; the sandbox pushes to it."""
     connect(extra=receiver.extra)
     sandbox.push_to(receiver.push_url)
     yield
@@ -201,7 +201,7 @@ def pushed_to_receiver(sandbox, connect, receiver):
 
 @pytest.fixture(scope="session")
 def running_s3():
-    """An S3 that runs. There is one, since Airflow keeps what a connection's id has stood for first."""
+    """A running S3. Only one, since Airflow caches the first storage of a connection id."""
     from tests.object_storage import running_storage
 
     with running_storage() as storage:
@@ -210,6 +210,6 @@ def running_s3():
 
 @pytest.fixture
 def storage(running_s3, monkeypatch):
-    """An S3 to which ``storage`` is a connection."""
+    """An S3 with the connection ``storage``."""
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", running_s3.connection())
     return running_s3

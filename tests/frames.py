@@ -20,7 +20,7 @@ _LIKE_A_SIGN = re.compile(r"(?=([0-9a-fA-F]{32}))")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give the error with all that it came of, also what is not shown in a traceback."""
+    """Return the error with its causes and contexts, also those a traceback hides."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop()
@@ -32,7 +32,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def locals_of(error: BaseException) -> Iterator[tuple[str, Any]]:
-    """Give each local of each frame, but for those of the tests, which know the secrets."""
+    """Return the locals of each frame, except the tests' frames, which contain the secrets."""
     for one in chain(error):
         trace = one.__traceback__
         while trace is not None:
@@ -44,12 +44,14 @@ def locals_of(error: BaseException) -> Iterator[tuple[str, Any]]:
 
 
 def shown(value: Any, depth: int = DEPTH) -> Iterator[str]:
-    """Give what a value shows, and what it is made of."""
+    """Return the reprs of a value and of its parts."""
     yield f"{value!r} {value}" if not isinstance(value, (bytes, bytearray)) else repr(bytes(value))
     if depth == 0 or isinstance(value, _NOT_LOOKED_INTO):
         return
     inner: list[Any] = []
-    if isinstance(value, Mapping) and not isinstance(value, RecentlyUsedContainer):  # its __dict__ has all
+    if isinstance(value, Mapping) and not isinstance(
+        value, RecentlyUsedContainer
+    ):  # its __dict__ has all attributes
         inner += [*value.keys(), *value.values()]
     elif isinstance(value, (list, tuple, set, frozenset)):
         inner += value
@@ -63,7 +65,7 @@ def shown(value: Any, depth: int = DEPTH) -> Iterator[str]:
 
 
 def assert_shows_no_secret(error: BaseException, api_key: str, secret: str, *others: str) -> None:
-    """Look for secrets, and for each signature of the last minutes, in all that an error shows."""
+    """Assert that an error shows neither the secrets nor a signature of the last minutes."""
     credentials = Credentials(api_key, secret)
     now = int(time.time())
     signs = {credentials.sign(str(second)) for second in range(now - 300, now + 5)}

@@ -1,4 +1,4 @@
-"""The package's log, as tests look at it and let it fail."""
+"""Handlers for the package's log lines in tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class FullDisk(logging.Handler):
-    """A handler to which no line of the package can be written; the sandbox's can."""
+    """A handler that raises for every line of the package except the sandbox's."""
 
     def emit(self, record):
         if "airflow_provider_itnio" in record.pathname and "sandbox" not in record.pathname:
@@ -16,7 +16,7 @@ class FullDisk(logging.Handler):
 
 @contextmanager
 def lines_go_to(handler):
-    """Let a handler get all lines of the package from INFO on."""
+    """Add a handler for the package's log lines at INFO or above."""
     package = logging.getLogger("airflow_provider_itnio")
     before = package.level
     package.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""An S3 of the tests' own, on a free port of this machine, with an Airflow connection to it."""
+"""A separate S3 for the tests on a free port of this machine, with an Airflow connection."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CREDENTIALS = {"aws_access_key_id": "AKIATESTS", "aws_secret_access_key": "tests
 
 
 class Storage:
-    """A bucket that a test fills."""
+    """A bucket for a test's objects."""
 
     def __init__(self, endpoint_url):
-        import boto3  # which processes that run other tests alone need not load
+        import boto3  # not imported at the top: other tests don't need it
 
         self.endpoint_url = endpoint_url
         self.client = boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1", **CREDENTIALS)
@@ -32,7 +32,7 @@ class Storage:
         return f"s3://storage@{BUCKET}/{name}"
 
     def connection(self, **changes):
-        """Return the connection to it, as the environment holds it."""
+        """Return the connection to it as a value for the environment."""
         return json.dumps(
             {
                 "conn_type": "aws",
@@ -41,7 +41,7 @@ class Storage:
                 "extra": {
                     "endpoint_url": self.endpoint_url,
                     "region_name": "us-east-1",
-                    # No limit of time that a busy machine could miss.
+                    # No timeout that a busy machine could exceed.
                     "config_kwargs": {
                         "signature_version": "s3v4",
                         "connect_timeout": 60,
@@ -58,7 +58,7 @@ def running_storage():
     """Run it."""
     from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its lines would hold whole links
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its log lines would contain whole links
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

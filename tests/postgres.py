@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, on a free port."""
+"""A separate PostgreSQL for the tests, on a free port."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _as_other_user():
 
 @contextmanager
 def running_postgres():
-    """Start it, and give the URL of an empty database; it ends with the block."""
+    """Start PostgreSQL and return the URL of an empty database; it stops after the block."""
     user = _as_other_user()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if user:

@@ -1,4 +1,4 @@
-"""Tables of cases: one test for hundreds that cost less than pytest does for a test, few for a product."""
+"""Tables of cases: one test for many cheap cases, and pairwise selection from a product of cases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 def for_each(
     names: str | tuple[str, ...], values: Iterable[Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test with each value of one of its parameters, or of some, as one test; a failure names it.
+    """Run a test with each of these values of one or more parameters, as one test; a failure names the row.
 
-    Fixtures are made once. Between two cases the sandbox (but for its open windows), the store, the log, the
-    traffic and what has a method ``begin_again`` begin again; the test must leave nothing else behind.
+    Fixtures are made once. Between two rows the sandbox (except its open windows), the store, the log, the
+    traffic and all fixtures with a method ``begin_again`` are reset; a test must leave nothing else behind.
     """
     is_one = isinstance(names, str)
     cases = [{names: value} if is_one else dict(zip(names, value, strict=True)) for value in values]
@@ -69,9 +69,9 @@ def _begin_again(fixtures: Mapping[str, Any]) -> None:
 def pairs(
     **parameters: Mapping[str, Any] | Iterable[Any],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test as :func:`for_each` does, with rows in which any two values of any two parameters meet.
+    """Run a test like :func:`for_each`, with rows that cover each pair of values of any two parameters.
 
-    :param parameters: the values; of a mapping its values.
+    :param parameters: the values; for a mapping, its values.
     """
     values = [[*(one.values() if isinstance(one, Mapping) else one)] for one in parameters.values()]
     rows = [[*enumerate(row)] for row in product(*(range(len(one)) for one in values))]

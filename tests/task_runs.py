@@ -1,4 +1,4 @@
-"""A task as Airflow runs it, try after try, with the task state store of Airflow 3.3 or without."""
+"""Runs a task like Airflow, try after try, with the task state store of Airflow 3.3 or without."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RETURNED = "return_value"
 
 
 class TaskStateStore:
-    """What ``context["task_state_store"]`` is on Airflow 3.3: values are JSON, and ``None`` is none.
+    """A stub for ``context["task_state_store"]`` of Airflow 3.3: JSON values, ``None`` is refused.
 
-    :param kept: what stands in it, as JSON text by key.
+    :param kept: its content, as JSON text by key.
     """
 
     def __init__(self, kept: dict[str, str] | None = None) -> None:
@@ -48,15 +48,15 @@ class TaskStateStore:
 
     @property
     def text(self) -> str:
-        """All that stands in it."""
+        """Its whole content."""
         return "\n".join(f"{key} {value}" for key, value in self.kept.items())
 
     def fail(self, error: BaseException, times: int = 1_000_000, *, after: int = 0) -> None:
-        """Let writes fail.
+        """Make writes fail.
 
-        :param error: what they raise.
-        :param times: how many do.
-        :param after: how many still work before.
+        :param error: the error to raise.
+        :param times: how many writes fail.
+        :param after: how many writes succeed before.
         """
         first = self.tried + after
 
@@ -68,11 +68,11 @@ class TaskStateStore:
 
 
 class DeadlockImminentError(BaseException):
-    """As Airflow's, which is no ``Exception`` either."""
+    """Like Airflow's, not a subclass of ``Exception``."""
 
 
 class TaskInstance:
-    """What a task sees of its task instance."""
+    """A stub for the task instance in a task's context."""
 
     def __init__(self, task_id: str, try_number: int, max_tries: int, map_index: int = -1) -> None:
         self.task_id = task_id
@@ -95,9 +95,9 @@ class TaskInstance:
 class TaskRun:
     """One task of one DAG run.
 
-    :param make: makes the operator, anew for each try, as each try has a process of its own.
-    :param store: the task state store; ``None`` for an Airflow that has none.
-    :param context: what else stands in the context.
+    :param make: makes the operator for each try, as each try has a separate process.
+    :param store: the task state store; ``None`` as before Airflow 3.3.
+    :param context: other values of the context.
     """
 
     def __init__(
@@ -120,16 +120,16 @@ class TaskRun:
         self.operator: Any
 
     def clear(self) -> None:
-        """Let a person clear the task, as Airflow does."""
+        """Clear the task as Airflow does."""
         self.max_tries = self.try_number + self.retries
         self.clear_number += 1
 
     def clear_another_task(self) -> None:
-        """Let a person clear another task of the DAG run."""
+        """Clear another task of the DAG run."""
         self.clear_number += 1
 
     def begin(self) -> dict[str, Any]:
-        """Begin the next try: make the operator and render its fields, and give the context."""
+        """Start the next try: make the operator, render its fields, and return the context."""
         self.operator = self.make()
         self.operator.retries = self.retries
         self.try_number += 1
@@ -151,7 +151,7 @@ class TaskRun:
     def once(self, *, ends: str = "as on 3.3") -> Any:
         """Run one try.
 
-        :param ends: ``as on 3.3``, ``as on 2.11``, or ``failing``: the worker is lost behind ``execute``.
+        :param ends: ``as on 3.3``, ``as on 2.11``, or ``failing``: the worker is lost after ``execute``.
         """
         context = self.begin()
         result = self.operator.execute(context)
@@ -165,7 +165,7 @@ class TaskRun:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What a broadcast that failed left in XCom."""
+        """The summary that a failed broadcast pushed to XCom."""
         return self.ti.pushed[RETURNED]
 
 
@@ -177,10 +177,10 @@ def broadcast_run(
     dag: dict[str, Any] | None = None,
     **fields: Any,
 ) -> TaskRun:
-    """Give the task of a broadcast: without a pace and with a text, unless told otherwise.
+    """Return the task of a broadcast, by default without a rate limit and with a text.
 
     :param recipients: the recipients.
-    :param dag: what its DAG is made with.
+    :param dag: the DAG's arguments.
     :param fields: the operator's other parameters.
     """
     given: dict[str, Any] = {"text": "x", "messages_per_second": None} | fields
@@ -193,7 +193,7 @@ def broadcast_run(
 
 
 def numbers(count: int, first: int = 0) -> list[str]:
-    """Give as many phone numbers, no two alike."""
+    """Return this many different phone numbers."""
     return [f"86139{number:08d}" for number in range(first, first + count)]
 
 
@@ -214,7 +214,7 @@ STATUSES = ("sent", "delivered", "read", "not_delivered", "waiting")
 
 
 def counts_of(summary: dict[str, Any]) -> dict[str, int]:
-    """Give the counts of a summary that are not zero, having checked that they add up."""
+    """Return a summary's counts that are not zero, after checking that they add up."""
     assert summary["recipients"] == sum(summary[name] for name in COUNTS)
     failed = sum(summary[name] for name in ("refused", "invalid", "not_sent", "unknown"))
     failed += summary.get("not_delivered", 0)
@@ -226,7 +226,7 @@ def counts_of(summary: dict[str, Any]) -> dict[str, int]:
 
 
 def fails_at_once(run: TaskRun, family: type[BaseException] | None = None) -> AirflowFailException:
-    """Run a try that Airflow won't repeat.
+    """Run a try that fails without retries.
 
     :param family: the class of the error behind it.
     """
@@ -237,7 +237,7 @@ def fails_at_once(run: TaskRun, family: type[BaseException] | None = None) -> Ai
 
 
 def may_be_tried_again(run: TaskRun, family: type[BaseException]) -> BaseException:
-    """Run a try that fails with an error that leaves Airflow its retries."""
+    """Run a try that fails and leaves the retries."""
     with pytest.raises(family) as caught:
         run.once()
     assert type(caught.value) is family
@@ -245,10 +245,10 @@ def may_be_tried_again(run: TaskRun, family: type[BaseException]) -> BaseExcepti
 
 
 def times_sent(sandbox):
-    """How many messages each number got."""
+    """The number of messages to each number."""
     return Counter(message.recipient for message in sandbox.messages)
 
 
 def outcomes_in(store):
-    """What the store says of each single message, ``None`` for the record's head."""
+    """The outcome of each entry in the store, ``None`` for the record's head."""
     return [json.loads(text).get("outcome") for key, text in store.kept.items() if "/message/" in key]

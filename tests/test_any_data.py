@@ -67,7 +67,7 @@ ODD = {f"{kind} {index}": value for kind, values in (
     ("hostile", HOSTILE), ("scalar", SCALARS), ("gap", GAPS), ("array", ARRAYS), ("nested", NESTED)
 ) for index, value in enumerate(values)}  # fmt: skip
 odd = for_each("name", ODD)
-# Airflow itself asks for a value's class.
+# Airflow itself reads a value's class.
 in_airflow = for_each("name", [name for name in ODD if name != "hostile 0"])
 
 
@@ -79,8 +79,8 @@ def check_error(error: InvalidMessageError) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_word_on_what_pydantic_can_not_write() -> Iterator[None]:
-    """A ``type`` of 5,000 digits makes pydantic tell Python that it can't write it, and go on."""
+def _ignore_pydantics_unraisable_error() -> Iterator[None]:
+    """A ``type`` of 5,000 digits makes pydantic report an unraisable error, and continue."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     yield
     sys.unraisablehook = hook
@@ -118,7 +118,7 @@ def checked(fields: dict[Any, Any], **options: Any) -> Any:
 
 @for_each("place", PLACES)
 @odd
-def test_an_odd_value_in_any_place_is_a_message_or_a_readable_error(place: str, name: str) -> None:
+def test_an_odd_value_in_any_field_is_a_message_or_a_readable_error(place: str, name: str) -> None:
     fields = PLACES[place](ODD[name])
     checked(fields)
     try:
@@ -150,7 +150,7 @@ def test_an_odd_value_can_be_described(name: str) -> None:
 
 @for_each("gap", GAPS)
 @for_each("place", [name for name in PLACES if name != "key"])
-def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
+def test_the_error_of_a_missing_value_names_it(place: str, gap: Any) -> None:
     with pytest.raises(InvalidMessageError, match=r"a missing value \((nan|NaN|sNaN|NaT|<NA>|None)\) given"):
         message_from(PLACES[place](gap))
 
@@ -174,14 +174,14 @@ def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
         (pd.Timedelta(days=1), "1 days 00:00:00"),
     ],
 )
-def test_a_scalar_of_data_is_its_text(value: Any, text: str) -> None:
+def test_a_scalar_of_any_library_is_sent_as_text(value: Any, text: str) -> None:
     assert message_from({"text": value}).content.body == text
     template = message_from({"template": template_message("a", "en", body=["Monday", value])})
     assert template.content.components[0].parameters[1].text == text
 
 
 @for_each("value", [*ARRAYS[:2], *ARRAYS[3:], b"a", object(), pd.Period("2026")])
-def test_anything_else_is_refused_by_its_type(value: Any) -> None:
+def test_the_error_of_another_value_names_its_type(value: Any) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         message_from({"text": value})
     assert str(caught.value) == f"text.body: must be text, a value of type {type(value).__name__} given"
@@ -200,12 +200,12 @@ def test_anything_else_is_refused_by_its_type(value: Any) -> None:
         (Decimal("1E-999999999"), "0"),
     ],
 )
-def test_any_real_number_is_a_coordinate(value: Any, degrees: str) -> None:
+def test_any_real_number_is_accepted_as_a_coordinate(value: Any, degrees: str) -> None:
     assert message_from(location(latitude=value, longitude=value)).content.longitude == degrees
 
 
 @for_each("value", [float("inf"), np.float64("-inf"), Decimal("Infinity"), Decimal("1E+99")])
-def test_what_is_on_no_map_is_refused_by_name(value: Any) -> None:
+def test_a_coordinate_out_of_range_is_refused(value: Any) -> None:
     with pytest.raises(
         InvalidMessageError, match=f"must be decimal degrees from -90 to 90, '{re.escape(str(value))}'"
     ):
@@ -213,7 +213,7 @@ def test_what_is_on_no_map_is_refused_by_name(value: Any) -> None:
 
 
 @for_each("value", [np.int64(5), np.float64(5), Decimal("5.0"), Fraction(5), np.float32(5), "5"])
-def test_a_whole_number_is_a_count_whatever_its_type(value: Any) -> None:
+def test_a_whole_number_of_any_type_is_accepted_as_an_int(value: Any) -> None:
     parameters = (
         message_from(body(currency(amount_1000=value), date_time(hour=value)))
         .content.components[0]
@@ -223,12 +223,12 @@ def test_a_whole_number_is_a_count_whatever_its_type(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [1e17, np.float64(2**53), np.float32(16_777_217)])
-def test_a_float_that_has_lost_digits_is_no_count(value: Any) -> None:
+def test_a_float_that_has_lost_digits_is_refused_as_an_int(value: Any) -> None:
     with pytest.raises(InvalidMessageError, match="that has lost digits given; give it as int or text"):
         message_from(body(currency(amount_1000=value)))
 
 
-def test_a_word_may_be_a_member_of_an_enum() -> None:
+def test_a_str_enum_member_is_accepted_as_a_string() -> None:
     fields = interactive("location_request_message")["interactive"]
     kind = Word("list")
     assert message_from({"interactive": interactive("list")["interactive"] | {"type": kind}}) == message_from(
@@ -237,7 +237,7 @@ def test_a_word_may_be_a_member_of_an_enum() -> None:
     assert message_from({"interactive": fields, "type": "interactive"}).type == "interactive"
 
 
-def test_a_phone_number_of_a_column_with_gaps_is_shown_by_its_digits() -> None:
+def test_a_phone_number_as_a_float_is_sent_as_digits() -> None:
     card = message_from(contact(phones=[{"phone": float(NUMBER), "wa_id": np.float64(NUMBER)}])).content.root[
         0
     ]
@@ -249,7 +249,7 @@ def test_a_phone_number_of_a_column_with_gaps_is_shown_by_its_digits() -> None:
 
 
 @odd
-def test_an_odd_recipient_is_a_number_or_an_error(name: str) -> None:
+def test_an_odd_recipient_is_a_number_or_a_readable_error(name: str) -> None:
     value = ODD[name]
     for number in (value, {"phone": value}):
         people = list(Recipients([NUMBER, number, "91856321322"]))
@@ -270,7 +270,7 @@ def test_an_odd_recipient_is_a_number_or_an_error(name: str) -> None:
 
 @quickly
 @given(value=recipients)
-def test_any_data_as_recipients_is_people_or_an_error(value: Any) -> None:
+def test_any_data_as_recipients_are_recipients_or_a_readable_error(value: Any) -> None:
     for read in (normalize_phone, recipient_list, excluded_numbers):
         try:
             read(value)
@@ -310,7 +310,7 @@ def test_an_odd_value_in_the_operator_fails_the_task_at_once_or_is_sent(
 ) -> None:
     value = {"text": ODD[name]} if field == "message" else ODD[name]
     operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="a")
-    # As rendering and upstream tasks leave it; Airflow's own __setattr__ looks for XComArgs in it.
+    # As after rendering; Airflow's __setattr__ would search the value for XComArgs.
     vars(operator).update({"text": None if field == "message" else "a"} | {field: value})
     try:
         receipt = operator.execute({})
@@ -322,7 +322,7 @@ def test_an_odd_value_in_the_operator_fails_the_task_at_once_or_is_sent(
 
 @pytest.mark.usefixtures("connection")
 @in_airflow
-def test_an_odd_recipient_of_an_alert_keeps_nobody_from_theirs(name: str, sandbox: Any) -> None:
+def test_an_odd_recipient_of_an_alert_does_not_affect_the_others(name: str, sandbox: Any) -> None:
     notifier = WhatsAppNotifier(recipients=[NUMBER, "91856321322"], text="a")
     notifier.recipients = [NUMBER, ODD[name], "91856321322"]
     with suppress(ItnioError):
@@ -340,13 +340,13 @@ def test_an_odd_recipient_of_an_alert_keeps_nobody_from_theirs(name: str, sandbo
         (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
     ],
 )
-def test_what_passes_is_accepted_by_both_clients(value: Any, text: str, sandbox: Any) -> None:
+def test_scalars_of_other_libraries_are_sent_by_both_clients(value: Any, text: str, sandbox: Any) -> None:
     ItnioHook().send(np.int64(NUMBER), text=value)
     asyncio.run(ItnioHook().asend(Decimal(NUMBER), text=value))
     assert [(message.recipient, message.text) for message in sandbox.messages] == [(NUMBER, text)] * 2
 
 
-def test_what_can_not_be_read_is_refused_in_its_field() -> None:
+def test_the_error_of_an_unreadable_container_names_the_field() -> None:
     for value in (HostileDict(), HostileList([1])):
         with pytest.raises(InvalidMessageError, match=r"^interactive: can't be read, "):
             message_from({"interactive": {"type": "list", "action": value}})

@@ -1,4 +1,4 @@
-"""Builders take what the API takes and what upstream tasks give, and name what is neither."""
+"""Builders accept the API's objects and upstream outputs, and refuse anything else by name."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ BUILDERS = (reply_buttons, list_menu, location_request, contact_card, template_m
 
 
 def sent(**fields: Any) -> Any:
-    """What goes out of a message, as JSON."""
+    """The message's content as the JSON that is sent."""
     return json.loads(to_json(message_from(fields).content, exclude_none=True))
 
 
-# --- the API's own objects --------------------------------------------------------------------------------
+# --- the API's own objects ------------------------------------------------------------------------------
 
 API_OBJECTS = {
     "buttons": (reply_buttons("Go?", [BUTTON]), reply_buttons("Go?", {"yes": "Yes"})),
@@ -122,27 +122,27 @@ TEMPLATES = {
 
 
 @for_each(("pasted", "built"), API_OBJECTS.values())
-def test_what_the_api_takes_can_be_pasted(pasted: Any, built: Any) -> None:
+def test_the_apis_interactive_objects_can_be_pasted(pasted: Any, built: Any) -> None:
     assert sent(interactive=pasted) == sent(interactive=built)
 
 
 @pytest.mark.parametrize(("pasted", "built"), CONTACTS.values(), ids=CONTACTS)
-def test_what_the_api_takes_can_be_pasted_into_a_card(pasted: Any, built: Any) -> None:
+def test_the_apis_contact_objects_can_be_pasted(pasted: Any, built: Any) -> None:
     assert sent(contacts=pasted) == sent(contacts=built)
 
 
 @for_each(("pasted", "built"), TEMPLATES.values())
-def test_what_the_api_takes_can_be_pasted_into_a_template(pasted: Any, built: Any) -> None:
+def test_the_apis_template_objects_can_be_pasted(pasted: Any, built: Any) -> None:
     assert sent(template=pasted) == sent(template=built)
 
 
-def test_numbers_and_days_are_values_of_a_template() -> None:
+def test_template_values_may_be_numbers_and_dates() -> None:
     built = template_message("t", "en", body=[1204, 2.5, Decimal("1.50"), date(2026, 7, 1)])
     texts = [value["text"] for value in sent(template=built)["components"][0]["parameters"]]
     assert texts == ["1204", "2.5", "1.50", "2026-07-01"]
 
 
-# --- the outputs of upstream tasks ------------------------------------------------------------------------
+# --- the outputs of upstream tasks ----------------------------------------------------------------------
 
 UPSTREAM = {
     "text": "a text",
@@ -198,7 +198,7 @@ def test_the_output_of_an_upstream_task_is_sent(fields: Any, sandbox: Any) -> No
     assert message.body[name] == sent(**fields(UPSTREAM))
 
 
-def test_the_outputs_of_a_mapped_task_are_a_list(sandbox: Any) -> None:
+def test_the_outputs_of_a_mapped_task_may_be_a_templates_values(sandbox: Any) -> None:
     with DAG("built", schedule=None):
         values = task(task_id="value")(lambda number: number).expand(number=[1, 2])
         as_they_are = WhatsAppSendOperator(
@@ -213,14 +213,14 @@ def test_the_outputs_of_a_mapped_task_are_a_list(sandbox: Any) -> None:
     ]
 
 
-def test_a_literal_is_a_text_too() -> None:
+def test_a_literal_is_accepted_as_a_text() -> None:
     with DAG("built", schedule=None):
         WhatsAppSendOperator(
             task_id="tell", recipient=NUMBER, interactive=reply_buttons(literal("{{ x }}"), {"a": "A"})
         )
 
 
-# --- what is neither --------------------------------------------------------------------------------------
+# --- mistakes -------------------------------------------------------------------------------------------
 
 WRONG: dict[str, Any] = {
     'reply_buttons: buttons: must be a dict of titles by id, as in {"yes": "Yes"}': [
@@ -284,7 +284,7 @@ WRONG: dict[str, Any] = {
 
 
 @for_each(("says", "build"), [(says, build) for says, builds in WRONG.items() for build in builds])
-def test_what_is_wrong_is_named(says: str, build: Any) -> None:
+def test_the_error_of_a_mistake_names_it(says: str, build: Any) -> None:
     with pytest.raises(TypeError) as caught:
         build()
     assert str(caught.value).startswith(says)
@@ -297,7 +297,7 @@ def test_an_error_shows_no_whole_number() -> None:
 
 
 class Odd:
-    """An object that lets nobody look at it."""
+    """An object whose methods raise."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("not now")
@@ -345,7 +345,7 @@ ANYTHING = st.recursive(
 
 
 def arguments(builder: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Give anything for each parameter that must be given, and for some of the others."""
+    """Draw any value for each required parameter, and for some of the others."""
     parameters = inspect.signature(builder).parameters.values()
     required = {one.name: ANYTHING for one in parameters if one.default is one.empty}
     optional = {one.name: ANYTHING for one in parameters if one.default is not one.empty}
@@ -354,7 +354,9 @@ def arguments(builder: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("builder", BUILDERS, ids=lambda builder: builder.__name__)
 @given(data=st.data())
-def test_whatever_it_is_given_a_builder_builds_or_names_itself(builder: Any, data: Any) -> None:
+def test_with_any_arguments_a_builder_returns_a_dict_or_an_error_that_names_it(
+    builder: Any, data: Any
+) -> None:
     try:
         built = builder(**data.draw(arguments(builder)))
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Every Python block of the README and the guides runs; every link between them leads somewhere."""
+"""Every Python block of the README and the guides runs; every link between them has a target."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.tables import for_each
 
-pytestmark = pytest.mark.xdist_group("guides")  # what they share is made once
+pytestmark = pytest.mark.xdist_group("guides")  # its fixture is made once
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
 SINCE_3_1 = "# Airflow 3.1 and later\n"
-A_PROJECTS_FILE = re.compile(r"# \S+\.py\n")  # test_docs_testing runs these together
+A_PROJECTS_FILE = re.compile(r"# \S+\.py\n")  # test_docs_testing runs these
 
 
 def name_of(page: Path) -> str:
@@ -35,13 +35,13 @@ def name_of(page: Path) -> str:
 
 
 def lines_outside_code(page: Path) -> list[tuple[int, str]]:
-    """Give the lines outside of code blocks, each with its number."""
+    """Return the lines outside code blocks with their numbers."""
     lines = re.sub(r"```.*?```", lambda code: "\n" * code[0].count("\n"), page.read_text(), flags=re.S)
     return list(enumerate(lines.split("\n"), 1))
 
 
 def blocks_of(page: Path) -> dict[str, str]:
-    """Give each Python block by its page and line. Empty lines before it keep its lines' numbers."""
+    """Return each Python block by page and line, after empty lines that keep its line numbers."""
     text = page.read_text()
     found = re.finditer(r"^```python\n(.*?)^```", text, re.S | re.M)
     lines_before = {block: text.count("\n", 0, block.start(1)) for block in found}
@@ -68,7 +68,7 @@ def write(folder: Path, blocks: dict[str, str]) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory):
-    """All blocks, each a DAG file of its own, read as Airflow reads a folder of DAGs."""
+    """All blocks, each in a separate DAG file, parsed as Airflow parses a folder of DAGs."""
     folder = tmp_path_factory.mktemp("dags")
     shown = {
         name: block
@@ -81,26 +81,26 @@ def bag(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_is_a_file_that_runs(name, bag):
+def test_a_block_runs_as_a_dag_file(name, bag):
     file = bag.files.get(name)
     if file is None:
         pytest.skip("needs Airflow 3.1")
     page, _, _ = name.partition(":")
-    # The block stands at the same lines in the file as in the page.
+    # The block has the same line numbers in the file as in the page.
     assert str(file) not in bag.errors, bag.errors[str(file)].replace(str(file), page)
     made = [dag for dag in bag.dags.values() if dag.fileloc == str(file)]
     assert bool(made) == ("with DAG(" in BLOCKS[name])
     assert all(dag.tasks for dag in made)
 
 
-def test_each_guide_shows_code():
+def test_each_guide_has_python_blocks():
     shown = {name.partition(":")[0] for name in BLOCKS}
     guides = {"docs/alerts.md", "docs/messages.md", "docs/reports.md"}
     assert {"README.md", "README.zh-CN.md"} | guides <= shown
 
 
 @for_each("place", LINKS)
-def test_a_link_leads_somewhere(place):
+def test_a_link_has_a_target(place):
     page, link = place
     path, _, anchor = link.partition("#")
     here = ROOT / page.partition(":")[0]

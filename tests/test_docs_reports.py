@@ -1,4 +1,4 @@
-"""What docs/reports.md says of a number among dicts: it has nothing but its phone."""
+"""A number in a list of dicts has only its phone as data, as docs/reports.md says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECIPIENTS = [
         ),
     ],
 )
-def test_a_number_among_dicts_needs_something_in_the_place_of_a_name(text, counts, sent, sandbox):
+def test_a_number_in_a_list_of_dicts_needs_a_jinja_default(text, counts, sent, sandbox):
     operator = WhatsAppBroadcastOperator(
         task_id="tell", recipients=RECIPIENTS, text=text, if_some_fail="warn"
     )

@@ -1,4 +1,4 @@
-"""The pages about testing and the sandbox: their tests run as a user would run them; the tables are true."""
+"""The pages about testing and the sandbox: their tests run like a user's, and their tables are true."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("project")  # whose tests run once
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 COLLECTION = "error::pytest.PytestCollectionWarning"
-"""Whatever a test imports of the package, pytest takes for no test."""
+"""Pytest must not collect classes of the package that a test imports."""
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
 
 
@@ -35,7 +35,7 @@ SHARING = re.findall(r"^def (test_\w+)", FILES["tests/test_module.py"], re.M)
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A user's project with the files of the page, an Airflow home that is empty, and no database."""
+    """A user's project with the files of the pages, an empty Airflow home, and no database."""
     folder = tmp_path_factory.mktemp("project")
     for name, text in (FILES | {"tests/test_reversed.py": FILES["tests/test_module.py"]}).items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ran(project):
-    """Run the tests of the project, those that share a sandbox also in reverse."""
+    """Run the project's tests, and those that share a sandbox also in reverse order."""
     tests = [name for name in FILES if name.startswith("tests/")]
     tests += [f"tests/test_reversed.py::{name}" for name in reversed(SHARING)]
     return subprocess.run(
@@ -55,9 +55,9 @@ def ran(project):
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             "AIRFLOW_HOME": str(project / "home"),
-            # A folder that is not there: whoever asked the database would fail.
+            # A missing folder: any access to the database would fail.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
-            # Nothing listens there: what is sent goes past it.
+            # Nothing listens there: messages must not use this proxy.
             "HTTP_PROXY": "http://127.0.0.1:9",
             "NO_PROXY": "intra.example",
         },
@@ -68,13 +68,13 @@ def ran(project):
     )
 
 
-def test_what_the_page_shows_works_without_a_database(project, ran):
+def test_the_pages_tests_pass_without_a_database(project, ran):
     tests = {
         name: text
         for file in FILES.values()
         for name, text in re.findall(r"^def (test_\w+)(.*?)(?=^\S|\Z)", file, re.M | re.DOTALL)
     }
-    # On Airflow 2 the fixture runs no task; what it says instead is tested with it.
+    # On Airflow 2 the fixture runs no task; its error is checked below.
     failing = {name for name, text in tests.items() if AIRFLOW_2 and ".execute(" in text}
     for outcome, names in (("PASSED", tests.keys() - failing), ("FAILED", failing)):
         assert {*re.findall(rf"^{outcome} \S+?::(\w+)", ran.stdout, re.M)} == names, ran.stdout + ran.stderr
@@ -82,26 +82,26 @@ def test_what_the_page_shows_works_without_a_database(project, ran):
     assert not list(project.rglob("*.db"))
 
 
-def test_the_tests_that_share_a_sandbox_need_no_order(ran):
+def test_the_tests_that_share_a_sandbox_pass_in_any_order(ran):
     passed = re.findall(r"^PASSED tests/test_reversed.py::(\w+)", ran.stdout, re.M)
     assert passed == SHARING[::-1], ran.stdout + ran.stderr
 
 
-def test_every_python_block_of_the_page_is_a_file_that_runs():
+def test_every_python_block_of_the_pages_is_run():
     assert len(FILES) == PAGE.count("```python")
     assert "dags/sales.py" in FILES
     assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 1
 
 
 @for_each("number", TABLE)
-def test_the_page_has_the_numbers_with_a_meaning(number):
+def test_the_page_lists_the_test_numbers(number):
     assert re.search(rf"^\| `{re.escape(number)}` \| {re.escape(TABLE[number])}[ :]", PAGE, re.MULTILINE)
 
 
 IN_A_PATH = {"number": "7", "recipient": "8614718004557", "message_id": "782c746fe6eb48a3b8e01273973ffaee"}
 
 
-def test_the_page_has_each_request_of_the_json_api():
+def test_the_page_lists_each_request_of_the_json_api():
     sandbox = Sandbox()
     vendor = sandbox._vendor
     routes = {
@@ -119,13 +119,13 @@ def test_the_page_has_each_request_of_the_json_api():
     assert listed == routes | {("GET", "/sandbox/events"), ("GET", "/sandbox/openapi.json")}
 
 
-def test_the_page_has_each_way_to_answer():
+def test_the_page_lists_each_kind_of_reply():
     part = PAGE[PAGE.index("A reply is given with one of") :]
     fields = re.findall(r"^\| `(\w+)` \|", part[: part.index("and with `message_id`")], re.M)
     assert fields == list(REPLIES)
 
 
-def test_each_link_of_the_page_leads_to_one_of_its_parts():
+def test_each_link_in_the_page_has_a_target():
     parts = {
         re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
         for title in re.findall(r"^## (.*)$", PAGE, re.M)

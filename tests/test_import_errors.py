@@ -1,4 +1,4 @@
-"""A mistake in a DAG file, as Airflow's page of import errors shows it: the task, and the file's own line."""
+"""A mistake in a DAG file as Airflow's import errors show it: with the task and the file's line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OF_A_SEND = (
     "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
 )
 
-# By name: the mistake, in a line of its own, and the last line of the error.
+# By name: the line with the mistake, and the last line of the error.
 MISTAKES = {
     "message": (
         'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x" * 4097)',
@@ -269,7 +269,7 @@ def with_mistake(name: str, mistake: str) -> str:
 
 @pytest.fixture(scope="module")
 def import_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The import errors of Airflow by the name of the mistake, each file having one."""
+    """Airflow's import errors by the name of the mistake; each file has one."""
     folder = tmp_path_factory.mktemp("dags")
     for name, (mistake, _) in MISTAKES.items():
         (folder / f"{name}.py").write_text(with_mistake(name, mistake))
@@ -278,14 +278,14 @@ def import_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "own_code.py").write_text(with_mistake("own_code", 'Broken(task_id="broken", recipient=PHONE)'))
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
         patch.syspath_prepend(folder)
-        patch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # records keep what has failed
+        patch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # log records keep objects alive
         errors = DagBag(str(folder)).import_errors
         gc.collect()  # tasks that were never mapped, which warn of it
     return {Path(name).stem: words for name, words in errors.items()}
 
 
 @for_each("name", MISTAKES)
-def test_an_import_error_names_the_task_and_shows_the_files_own_line(
+def test_an_import_error_names_the_task_and_shows_the_dag_files_line(
     name: str, import_errors: dict[str, str]
 ) -> None:
     mistake, sentence = MISTAKES[name]
@@ -298,12 +298,12 @@ def test_an_import_error_names_the_task_and_shows_the_files_own_line(
     assert "During handling" not in shown
 
 
-def test_an_error_of_a_subclass_own_code_stays_as_it_is(import_errors: dict[str, str]) -> None:
+def test_an_error_in_a_subclasss_own_code_is_unchanged(import_errors: dict[str, str]) -> None:
     assert 'super().__init__(text="x" + 1, **kwargs)' in import_errors["own_code"]
     assert "TypeError: can only concatenate str" in import_errors["own_code"]
 
 
-def test_an_error_in_a_module_of_helpers_shows_the_dag_files_line_too(import_errors: dict[str, str]) -> None:
+def test_an_error_in_a_helper_module_shows_the_dag_files_line_too(import_errors: dict[str, str]) -> None:
     shown = import_errors["helpers"]
     assert shown.count('  File "') == 2
     assert HELPERS in shown

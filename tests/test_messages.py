@@ -25,11 +25,11 @@ from tests.tables import for_each
 
 
 def sent(**fields: Any) -> Any:
-    """What goes out of a message, as JSON."""
+    """The message's content as the JSON that is sent."""
     return json.loads(to_json(message_from(fields).content, exclude_none=True))
 
 
-def test_reply_buttons() -> None:
+def test_reply_buttons_builds_the_apis_object() -> None:
     built = reply_buttons("Deploy?", {"yes": "Yes", "no": "No"}, header="Release 7", footer="until 18:00")
     assert built == {
         "type": "button",
@@ -46,7 +46,7 @@ def test_reply_buttons() -> None:
     assert sent(interactive=built) == built
 
 
-def test_list_menu() -> None:
+def test_list_menu_builds_the_apis_object() -> None:
     sections = {"Today": {"1": "Orders", "2": ("Returns", "of the last day")}, "Month": {"3": "All"}}
     built = list_menu("Which report?", "Reports", sections, header="Shop", footer="as of 06:00")
     assert built == {
@@ -71,7 +71,7 @@ def test_list_menu() -> None:
     assert sent(interactive=built) == built
 
 
-def test_location_request() -> None:
+def test_location_request_builds_the_apis_object() -> None:
     built = location_request("Where are you?")
     assert built == {
         "type": "location_request_message",
@@ -81,13 +81,13 @@ def test_location_request() -> None:
     assert sent(interactive=built) == built
 
 
-def test_header_and_footer_are_left_out_where_none_is_given() -> None:
+def test_header_and_footer_are_omitted_if_not_given() -> None:
     for built in (reply_buttons("Deploy?", {"yes": "Yes"}), list_menu("Which?", "Open", {"A": {"1": "B"}})):
         assert built.keys() == {"type", "body", "action"}
         assert sent(interactive=built) == built
 
 
-def test_contact_card() -> None:
+def test_contact_card_builds_the_apis_object() -> None:
     built = contact_card("Ann Smith", phone="+86 147-1800-4557", email="ann@a.example", company="Shop")
     assert built == {
         "name": {"formatted_name": "Ann Smith", "first_name": "Ann Smith"},
@@ -106,7 +106,7 @@ MONEY = {"fallback_value": "$100.99", "code": "USD", "amount_1000": 100990}
 MOMENT = {"fallback_value": "February 25, 1977", "day_of_week": 5}
 
 
-def test_template_message() -> None:
+def test_template_message_builds_the_apis_object() -> None:
     built = template_message(
         "daily_report",
         "en",
@@ -171,7 +171,7 @@ def test_template_message() -> None:
         ({"location": PLACE}, {"type": "location", "location": PLACE}),
     ],
 )
-def test_a_templates_header(header: Any, parameter: dict[str, Any]) -> None:
+def test_template_message_accepts_each_kind_of_header(header: Any, parameter: dict[str, Any]) -> None:
     built = template_message("daily_report", "en", header=header)
     assert built["components"] == [{"type": "header", "parameters": [parameter]}]
     assert sent(template=built) == built
@@ -183,7 +183,7 @@ def test_a_template_without_variables_has_no_components() -> None:
         assert sent(template=built) == built
 
 
-def test_a_builder_leaves_mistakes_to_the_check() -> None:
+def test_a_builder_does_not_check_limits_but_the_message_does() -> None:
     with pytest.raises(InvalidMessageError) as caught:
         message_from({"interactive": reply_buttons("Deploy?", {str(n): str(n) for n in range(4)})})
     assert str(caught.value) == "interactive.action.buttons: at most 3 buttons, 4 given"
@@ -194,7 +194,7 @@ def test_a_builder_leaves_mistakes_to_the_check() -> None:
     )
 
 
-def test_the_types_for_editors_have_the_same_fields() -> None:
+def test_the_typed_dicts_have_the_message_fields() -> None:
     assert set(get_type_hints(MessageDict)) == {*MESSAGE_FIELDS, "type", "reply_to"}
     assert set(get_type_hints(MessageFields)) == {*MESSAGE_FIELDS, "type", "reply_to", "message"}
     assert not MessageDict.__required_keys__
@@ -212,7 +212,7 @@ MODELS_OF_TYPES = {
 
 
 @for_each(("type_name", "model_name"), MODELS_OF_TYPES.items())
-def test_each_type_for_editors_has_the_keys_of_its_model(type_name: str, model_name: str) -> None:
+def test_each_typed_dict_has_the_keys_of_its_model(type_name: str, model_name: str) -> None:
     from airflow_provider_itnio.api.models import contacts, interactive, location, media, template, text
 
     families = (text, media, location, interactive, contacts, template)
@@ -226,7 +226,7 @@ def test_all_public_names_exist() -> None:
         assert all(hasattr(module, name) for name in module.__all__)
 
 
-def test_importing_messages_loads_the_standard_library_alone() -> None:
+def test_importing_messages_imports_only_the_standard_library() -> None:
     program = (
         "import sys; import airflow_provider_itnio; "
         "import airflow_provider_itnio.messages; "

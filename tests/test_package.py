@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The folder with a wheel and an sdist, each built of the project itself."""
+    """The folder with a wheel and an sdist, both built from the project."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--wheel", "--sdist", "--no-isolation", "--outdir", out, ROOT]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -38,7 +38,7 @@ def wheel(built):
 
 @pytest.fixture(scope="module")
 def unpacked(built, tmp_path_factory):
-    """The folder that the sdist unpacks to."""
+    """The folder of the unpacked sdist."""
     folder = tmp_path_factory.mktemp("unpacked")
     (file,) = built.glob("*.tar.gz")
     with tarfile.open(file) as archive:
@@ -52,7 +52,7 @@ def metadata(wheel):
     return message_from_string(wheel.read(f"{DIST_INFO}/METADATA").decode())
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+def test_the_wheel_contains_only_the_package(wheel):
     package = ROOT / "airflow_provider_itnio"
     files = {
         str(file.relative_to(ROOT))
@@ -66,11 +66,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 @pytest.mark.parametrize(
     "file", ["py.typed", "sandbox/inbox/templates/", "sandbox/inbox/static/", "operators/whatsapp.py"]
 )
-def test_what_is_no_module_is_in_it_too(file, wheel):
+def test_the_wheel_contains_data_files(file, wheel):
     assert [name for name in wheel.namelist() if name.startswith(f"airflow_provider_itnio/{file}")]
 
 
-def test_it_is_for_any_machine(wheel):
+def test_the_wheel_is_pure_python(wheel):
     assert wheel.filename.endswith(f"airflow_provider_itnio-{__version__}-py3-none-any.whl")
 
 
@@ -79,13 +79,13 @@ def test_the_licence_is_apache(wheel, metadata):
     assert wheel.read(f"{DIST_INFO}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
 
-def test_its_name_version_and_pythons(metadata):
+def test_name_version_and_python_versions_of_the_metadata(metadata):
     assert metadata["Name"] == "airflow-provider-itnio"
     assert metadata["Version"] == __version__
     assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.15"}
 
 
-def test_what_it_needs_and_what_only_its_extras_need(metadata):
+def test_the_dependencies_of_the_package_and_of_its_extras(metadata):
     needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
     sandbox, receiver, files, sql = (
@@ -101,7 +101,7 @@ def test_what_it_needs_and_what_only_its_extras_need(metadata):
     assert not (sandbox | receiver | files | sql) & plain
 
 
-def test_airflow_and_the_shell_find_their_way_in(wheel):
+def test_the_entry_points_of_the_provider_and_the_commands(wheel):
     entries = wheel.read(f"{DIST_INFO}/entry_points.txt").decode().split("\n")
     assert "provider_info = airflow_provider_itnio.get_provider_info:get_provider_info" in entries
     assert entries[entries.index("[apache_airflow_provider]") + 1].startswith("provider_info = ")
@@ -118,10 +118,10 @@ def files_in(folder):
 
 
 @pytest.mark.parametrize("folder", ["airflow_provider_itnio", "tests", "docs", "example_dags", "constraints"])
-def test_the_sdist_holds_the_package_and_what_its_tests_read(unpacked, folder):
+def test_the_sdist_contains_the_package_and_the_files_of_its_tests(unpacked, folder):
     assert files_in(unpacked / folder) == files_in(ROOT / folder)
 
 
-def test_the_sdist_holds_the_files_at_the_top(unpacked):
+def test_the_sdist_contains_the_top_level_files(unpacked):
     expected = {file.name for file in ROOT.iterdir() if file.is_file() and not file.name.startswith(".")}
     assert expected <= {file.name for file in unpacked.iterdir()}

@@ -1,4 +1,4 @@
-"""Alerts for all DAGs by one line of configuration; an invalid line breaks no DAG."""
+"""Alerts for all DAGs with one line of configuration; an invalid line breaks no DAG."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def applied(dag):
 
 
 def alerts(callbacks):
-    """Give what the notifiers among callbacks are given."""
+    """Return the arguments of the notifiers among callbacks."""
     found = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
     return [
         (one.recipients, one.itnio_conn_id, one.only_after_failure)
@@ -77,7 +77,7 @@ def of(dag):
 NOTHING = {"dag_failure": [], "dag_recovery": [], "task_failure": []}
 
 
-def test_airflow_loads_it_and_every_dag_file_is_read_through_it(option, tmp_path):
+def test_airflow_loads_the_policies_and_applies_them_to_every_dag_file(option, tmp_path):
     (point,) = [one for one in entry_points(group="airflow.policy") if one.name == "itnio_alerts"]
     assert point.load() is policies
     option(alert_recipients=NUMBER)
@@ -102,7 +102,7 @@ def test_without_recipients_nothing_changes(option):
     assert (dag.has_on_failure_callback, dag.has_on_success_callback) == (False, False)
 
 
-def test_one_line_is_enough(option):
+def test_alert_recipients_is_the_only_required_option(option):
     option(alert_recipients=f"{NUMBER}, {OTHER}")
     dag = applied(dag_with())
     assert of(dag) == {
@@ -116,7 +116,7 @@ def test_one_line_is_enough(option):
 @pytest.mark.parametrize(
     "events", ["dag_failure", "task_failure", "dag_recovery", "task_failure, dag_failure"]
 )
-def test_it_alerts_on_what_is_named(events, option):
+def test_alert_on_selects_the_events(events, option):
     option(alert_recipients=NUMBER, alert_on=events, alert_conn_id="itnio_alerts")
     said = of(applied(dag_with()))
     assert {event for event, told in said.items() if told} == {one.strip() for one in events.split(",")}
@@ -139,7 +139,7 @@ def test_callbacks_of_the_dag_are_kept(option):
 
 
 @pytest.mark.parametrize("as_method", [False, True])
-def test_a_dag_that_alerts_by_itself_gets_no_second_alert(as_method, option):
+def test_a_dag_with_its_own_notifier_gets_no_second_one(as_method, option):
     option(alert_recipients=NUMBER, alert_on="dag_failure,task_failure,dag_recovery")
     own = WhatsAppNotifier(recipients=OTHER)
     callback = own.notify if as_method else own
@@ -149,7 +149,7 @@ def test_a_dag_that_alerts_by_itself_gets_no_second_alert(as_method, option):
     assert alerts(dag.on_success_callback) == []
 
 
-def test_a_dag_that_tells_its_recovery_by_itself_is_told_of_its_failure(option):
+def test_a_dag_with_its_own_recovery_notifier_gets_one_for_its_failure(option):
     option(alert_recipients=NUMBER)
     own = WhatsAppNotifier(recipients=OTHER, only_after_failure=True)
     said = of(applied(dag_with(on_success_callback=own)))
@@ -157,14 +157,14 @@ def test_a_dag_that_tells_its_recovery_by_itself_is_told_of_its_failure(option):
     assert said["dag_recovery"] == [(OTHER, "itnio_default", True)]
 
 
-def test_it_may_be_applied_twice(option):
+def test_policies_can_be_applied_twice(option):
     option(alert_recipients=NUMBER, alert_on="dag_failure,task_failure,dag_recovery")
     dag = applied(dag_with())
     once = of(dag)
     assert of(applied(dag)) == once
 
 
-def test_mapped_tasks_alert_too(option):
+def test_policies_apply_to_mapped_tasks(option):
     option(alert_recipients=NUMBER, alert_on="task_failure")
     with DAG("sales", schedule=None) as dag:
         PythonOperator.partial(task_id="one", python_callable=print).expand(op_args=[["a"], ["b"]])
@@ -187,14 +187,14 @@ BY_KEY = f'{{"default": "{NUMBER}", "tag:finance": ["{OTHER}"], "owner:ben": "{T
         ({"tags": ["finance", "draft"]}, None),
     ],
 )
-def test_recipients_go_by_tag_and_by_owner(fields, told, option):
+def test_recipients_are_selected_by_tag_and_owner(fields, told, option):
     option(alert_recipients=BY_KEY, alert_skip_tags="draft, sandbox", alert_on="dag_failure,task_failure")
     said = of(applied(dag_with(**fields)))
     expected = [(told, "itnio_default", False)] if told else []
     assert (said["dag_failure"], said["task_failure"]) == (expected, expected)
 
 
-def test_without_a_default_only_those_named_alert(option):
+def test_without_a_default_only_the_named_tags_and_owners_alert(option):
     option(alert_recipients=f'{{"tag:finance": ["{OTHER}"]}}')
     assert of(applied(dag_with())) == NOTHING
     assert of(applied(dag_with(tags=["finance"])))["dag_failure"]
@@ -214,13 +214,13 @@ def test_recipients_may_be_jinja(jinja, option):
 
 
 @pytest.mark.parametrize("events", [",", " , ,", ""])
-def test_events_without_a_name_are_the_default(events, option):
+def test_an_empty_alert_on_means_the_default_events(events, option):
     option(alert_recipients=NUMBER, alert_on=events)
     said = of(applied(dag_with()))
     assert [event for event, told in said.items() if told] == ["dag_failure", "dag_recovery"]
 
 
-# --- nonsense ---------------------------------------------------------------------------------------------
+# --- invalid options ------------------------------------------------------------------------------------
 
 NONSENSE = [
     "nonsense", "%", "%(x)s", "{", "[", "[]", "{}", "null", "{{", "{% if %}", "{{ x", '{"default": 7}',
@@ -231,7 +231,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_nonsense_in_any_option_breaks_no_dag(name, option, tmp_path, monkeypatch, logged):
+def test_an_invalid_value_in_any_option_breaks_no_dag(name, option, tmp_path, monkeypatch, logged):
     (tmp_path / "dags.py").write_text(
         "from airflow.providers.common.compat.sdk import DAG\n"
         "from airflow.providers.standard.operators.empty import EmptyOperator\n"
@@ -253,7 +253,7 @@ class Odd:
 
 
 @pytest.mark.parametrize("subject", [None, Odd(), object(), 7], ids=["nothing", "odd", "object", "number"])
-def test_no_subject_makes_it_raise(subject, option):
+def test_policies_never_raise_for_any_subject(subject, option):
     option(alert_recipients=NUMBER, alert_on="dag_failure,task_failure,dag_recovery")
     policies.dag_policy(subject)
     policies.task_policy(subject)
@@ -277,7 +277,7 @@ def test_no_subject_makes_it_raise(subject, option):
         ),
     ],
 )
-def test_what_cant_be_used_is_one_line_however_many_dags_there_are(options, said, option, caplog):
+def test_an_unusable_option_is_logged_once_for_all_dags(options, said, option, caplog):
     option(**{"alert_recipients": NUMBER} | options)
     for number in range(5):
         applied(dag_with(f"dag_{number}"))
@@ -285,13 +285,13 @@ def test_what_cant_be_used_is_one_line_however_many_dags_there_are(options, said
     assert len(caplog.records) == 1 or "alert_recipients" in options
 
 
-def test_a_number_that_is_none_keeps_nobody_else_from_theirs(option):
+def test_an_invalid_number_does_not_affect_the_others(option):
     option(alert_recipients=f"123, {NUMBER}")
     assert of(applied(dag_with()))["dag_failure"] == [([NUMBER], "itnio_default", False)]
 
 
 @pytest.mark.parametrize("name", ["ALERT_RECIPIENT", "ALERT_RECIPIENTS_", "RECIPIENTS_CMD"])
-def test_a_misspelt_option_is_told_once(name, monkeypatch, caplog):
+def test_a_misspelled_option_is_logged_once(name, monkeypatch, caplog):
     monkeypatch.setenv(f"AIRFLOW__ITNIO__{name}", NUMBER)
     for _ in range(2):
         assert not alerts(applied(dag_with()).on_failure_callback)
@@ -302,7 +302,7 @@ def test_a_misspelt_option_is_told_once(name, monkeypatch, caplog):
     assert NUMBER not in line
 
 
-def test_options_that_there_are_are_no_reason_for_a_line(monkeypatch, caplog):
+def test_existing_options_are_not_logged_as_misspelled(monkeypatch, caplog):
     for option in OPTIONS:
         for ending in ("", "_CMD", "_SECRET"):
             monkeypatch.setenv(f"AIRFLOW__ITNIO__{option.upper()}{ending}", "")

@@ -17,7 +17,7 @@ ALL = "dag_failure,task_failure,dag_recovery"
 
 @pytest.fixture(autouse=True)
 def option(monkeypatch):
-    """Set options of ``[itnio]``, of which nothing has been read yet."""
+    """Set options of ``[itnio]``, and forget those read before."""
     alert_options._dag_options.cache_clear()
     alert_options._logged_once.cache_clear()
     policies._notifier.cache_clear()
@@ -31,7 +31,7 @@ def option(monkeypatch):
 
 
 def read(number=1, tasks=1, **fields):
-    """Let the policies do with a DAG what Airflow has them do."""
+    """Apply the policies to a DAG as Airflow does."""
     with DAG(f"dag_{number}", schedule=None, **fields) as dag:
         for task in range(tasks):
             EmptyOperator(task_id=f"task_{task}")
@@ -86,7 +86,7 @@ ONE = "must be at least one phone number"
         ("quiet_hours", "00:00-24:00", "[itnio] quiet_hours: must be two different times and a time zone"),
     ],
 )
-def test_it_is_one_line_for_all_dags_and_tasks(name, value, line, option, caplog):
+def test_an_invalid_option_is_logged_once_for_all_dags_and_tasks(name, value, line, option, caplog):
     option(**{"alert_recipients": NUMBER, "alert_on": ALL} | {name: value})
     for number in range(3):
         read(number, tasks=3)
@@ -95,7 +95,7 @@ def test_it_is_one_line_for_all_dags_and_tasks(name, value, line, option, caplog
     assert len(said) < 400
 
 
-def test_a_value_that_airflow_cant_read_is_one_line_with_its_option(option, caplog, monkeypatch):
+def test_an_option_that_airflow_cannot_read_is_logged_with_its_name(option, caplog, monkeypatch):
     def get(section, name, **options):
         if name == "alert_on":
             raise ValueError("'%' must be followed by '%' or '('")
@@ -108,13 +108,13 @@ def test_a_value_that_airflow_cant_read_is_one_line_with_its_option(option, capl
     assert "[itnio] alert_on: can't be read (ValueError); the default is used" in caplog.text
 
 
-def test_a_tag_may_stand_in_brackets(option, caplog):
+def test_a_tag_may_contain_brackets(option, caplog):
     option(alert_recipients=NUMBER, alert_skip_tags="[wip], {x}")
     assert (read(tags=["[wip]"]).on_failure_callback, bool(read().on_failure_callback)) == (None, True)
     assert "[itnio]" not in caplog.text
 
 
-def test_a_notifier_in_a_dag_file_says_what_is_wrong_with_the_options_of_holding(option, caplog):
+def test_a_notifier_in_a_dag_file_logs_invalid_options_for_holding_alerts_back(option, caplog):
     option(quiet_hours="night", alert_limit="many")
     for _ in range(3):
         WhatsAppNotifier(recipients=NUMBER)
@@ -122,7 +122,7 @@ def test_a_notifier_in_a_dag_file_says_what_is_wrong_with_the_options_of_holding
     assert [line.split(":")[0] for line in said] == ["[itnio] alert_limit", "[itnio] quiet_hours"]
 
 
-def test_a_connection_may_be_jinja_or_of_any_name_that_airflow_takes(option, caplog):
+def test_alert_conn_id_may_be_jinja_or_any_name_that_airflow_accepts(option, caplog):
     for conn_id in ("{{ var.value.alerts }}", "team-a.alerts/1"):
         option(alert_recipients=NUMBER, alert_conn_id=conn_id)
         assert read().on_failure_callback[-1].itnio_conn_id == conn_id
@@ -134,7 +134,7 @@ def asking(get, asked):
 
 
 @pytest.mark.parametrize("recipients", [None, NUMBER, '{"owner:ana": "+86 1000 0000 12"}'])
-def test_nothing_is_read_again_for_each_task(recipients, option, monkeypatch):
+def test_options_are_not_read_again_for_each_task(recipients, option, monkeypatch):
     asked = []
     of_dag = DAG.owner.fget
     monkeypatch.setattr(DAG, "owner", property(lambda dag: asked.append("owner") or of_dag(dag)))
@@ -153,7 +153,7 @@ def test_nothing_is_read_again_for_each_task(recipients, option, monkeypatch):
     assert bool(dag.tasks[-1].on_failure_callback) is bool(recipients)
 
 
-def test_another_configuration_counts_for_a_dag_that_is_read_again(option):
+def test_a_changed_configuration_applies_to_a_dag_that_is_parsed_again(option):
     option(alert_recipients=NUMBER)
     dag = read()
     policies.dag_policy(dag)

@@ -1,4 +1,4 @@
-"""Nothing that a test, the demo or the playground has started outlives it."""
+"""No process that a test, the demo or the playground has started outlives it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.processes import start, stop
 
 IGNORES = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 INTERRUPTED = "import signal; signal.signal(signal.SIGTERM, signal.default_int_handler)"
-# Holds the lock of a file for as long as it lives.
+# Holds a file's lock while it runs.
 HOLD = """
 import fcntl, sys, time
 held = open(sys.argv[1], "w")
@@ -24,7 +24,7 @@ fcntl.flock(held, fcntl.LOCK_EX)
 print("holds", flush=True)
 time.sleep(600)
 """
-# Has that done by a process of its own, which it ends before it ends itself, if it is let.
+# Starts the program above, and ends it before ending itself, unless it is killed.
 PARENT = """
 import subprocess, sys
 {handler}
@@ -39,8 +39,8 @@ finally:
 """
 
 
-def is_let_go(path):
-    """Say whether nobody holds a file's lock, after a moment: who is killed is not gone at once."""
+def becomes_free(path):
+    """Return whether a file's lock gets free; a killed process does not end at once."""
     deadline = time.monotonic() + 30
     with path.open() as file:
         while time.monotonic() < deadline:
@@ -56,7 +56,7 @@ def is_let_go(path):
     [(INTERRUPTED, ""), (INTERRUPTED, IGNORES), (IGNORES, ""), ("", ""), ("", IGNORES)],
     ids=["in order", "its child hangs", "it hangs", "it leaves its child", "it leaves a child that hangs"],
 )
-def test_what_a_process_has_started_ends_with_it(handler, of_child, tmp_path):
+def test_a_processs_child_ends_with_it(handler, of_child, tmp_path):
     log, held = tmp_path / "log", tmp_path / "held"
     programs = PARENT.format(handler=handler), "-c", HOLD.format(handler=of_child)
     process = start([sys.executable, "-c", *programs, held], os.environ, log)
@@ -64,11 +64,11 @@ def test_what_a_process_has_started_ends_with_it(handler, of_child, tmp_path):
         assert process.poll() is None, log.read_text()
     in_order = (handler, of_child) == (INTERRUPTED, "")
     stop(process, grace=60 if in_order else 0.5)
-    assert is_let_go(held)
+    assert becomes_free(held)
     assert ("has waited for its child" in log.read_text()) == in_order
 
 
-def test_each_of_several_processes_that_hang_ends(tmp_path):
+def test_each_of_several_hanging_processes_is_killed(tmp_path):
     logs = [tmp_path / "one", tmp_path / "other"]
     program = f"{IGNORES}; import time; print('hangs', flush=True); time.sleep(600)"
     processes = [start([sys.executable, "-c", program], os.environ, log) for log in logs]

@@ -28,7 +28,7 @@ def dotted_paths(value):
             yield from dotted_paths(inner)
 
 
-def test_it_loads_nothing_but_itself():
+def test_get_provider_info_imports_no_other_module():
     program = """
 import sys
 before = set(sys.modules)
@@ -41,18 +41,18 @@ print(*(name for name in set(sys.modules) - before if name.partition(".")[0] not
     assert run.stderr == ""
 
 
-def test_it_is_what_airflow_asks_for():
+def test_provider_info_is_valid_by_airflows_schema():
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(INFO, schema)
 
 
-def test_each_call_gives_an_object_of_its_own():
+def test_each_call_returns_a_new_object():
     get_provider_info()["name"] = "changed"
     assert get_provider_info() == INFO
 
 
 @for_each("path", sorted(set(dotted_paths(INFO))))
-def test_every_path_in_it_leads_somewhere(path):
+def test_every_path_in_it_exists(path):
     try:
         import_module(path)
     except ModuleNotFoundError:

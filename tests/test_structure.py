@@ -17,7 +17,7 @@ ANY_AIRFLOW = {
     "policies.py",
     *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial")),
 }
-# What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
+# Imported when a callback runs, not by a DAG file (see tests/notifications/test_imports.py).
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "counting_together", "guard", "recovery")}
 HEAVY = {
     "requests",
@@ -33,7 +33,7 @@ HEAVY = {
 
 
 def part_of(file):
-    """Name the part of the package that a file belongs to: its folder, or the file itself."""
+    """Return the part of the package that a file belongs to: its folder, or the file itself."""
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -48,7 +48,7 @@ def nodes_of(file):
 
 @functools.cache
 def imports_of(file, *, lazy=True):
-    """Give the modules that a file imports when it runs, by their full names."""
+    """Return the full names of the modules that a file imports at run time."""
     return set(_imports_of(file, lazy))
 
 
@@ -102,22 +102,22 @@ def test_the_imports_of_a_file_are_found(tmp_path):
 
 
 @each(files_of("messages", "message_fields", "message_types", "dag_file", "get_provider_info", "__init__"))
-def test_what_dag_files_and_discovery_load_first_needs_the_standard_library_alone(file):
+def test_modules_for_dag_files_and_discovery_import_only_the_standard_library(file):
     allowed = sys.stdlib_module_names | {
         f"{OWN}.{own}" for own in ("__version__", "dag_file", "message_fields", "message_types")
     }
     assert {name if name.startswith(OWN) else name.split(".")[0] for name in imports_of(file)} <= allowed
 
 
-# What a broadcast loads once it is to wait, as tests/operators/test_broadcast_waiting.py shows.
+# Imported only by a broadcast that waits (see tests/operators/test_broadcast_waiting.py).
 WAITING = {f"broadcast/{name}.py" for name in ("fallbacks", "status_watch")}
-NEVER_LOADED = ("api", "sandbox", "triggers")  # of what stands in a DAG file
+NEVER_LOADED = ("api", "sandbox", "triggers")  # imports of DAG files
 
 
 @each(
     [file for file in FILES if part_of(file) not in NEVER_LOADED and name_of(file) not in CALLBACKS | WAITING]
 )
-def test_what_a_dag_file_loads_is_not_heavy(file):
+def test_a_dag_file_imports_no_heavy_library(file):
     loaded, waiting = set(), [file]
     while waiting:
         names = imports_of(waiting.pop(), lazy=False)
@@ -132,7 +132,7 @@ def test_what_a_dag_file_loads_is_not_heavy(file):
 
 
 @each(FILES)
-def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
+def test_airflow_is_imported_only_through_its_compatibility_layer(file):
     names = {
         name
         for node in nodes_of(file)
@@ -149,12 +149,12 @@ def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
         names -= {"airflow.providers.common.sql.hooks.sql", "airflow.providers.common.sql.operators.sql"}
     if part_of(file) == "triggers":  # the same module on 2.11 and 3.3
         names.discard("airflow.triggers.base")
-    # A task runner needs names that no public module has; one file imports those.
+    # A task runner needs names that are in no public module; one file imports those.
     assert name_of(file) in ANY_AIRFLOW or all(f"{name}.".startswith(f"{AIRFLOW}.") for name in names), names
 
 
 @each(FILES)
-def test_nothing_is_left_undone(file):
+def test_no_file_contains_a_todo(file):
     text = file.read_text()
     assert not [mark for mark in ("TODO", "FIXME", "XXX") if mark in text]
 

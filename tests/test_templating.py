@@ -19,11 +19,11 @@ from tests.tables import for_each
 @for_each(
     "value", ["{{ ds }}", "a {% if x %}b{% endif %}", "{# why #} a", "report.j2", "folder/report.txt.j2"]
 )
-def test_jinja_and_the_name_of_a_jinja_file_are_rendered_later(value):
+def test_jinja_and_jinja_file_names_are_rendered_later(value):
     assert is_rendered_later(value)
 
 
-def test_what_an_upstream_task_gives_is_rendered_later():
+def test_an_upstream_output_is_rendered_later():
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
     assert isinstance(output, XComArg)
@@ -55,11 +55,11 @@ def test_a_literal_is_known_only_when_the_task_runs():
         {},
     ],
 )
-def test_all_else_is_what_it_is(value):
+def test_other_values_are_not_rendered_later(value):
     assert not is_rendered_later(value)
 
 
-def test_what_an_upstream_task_gives_is_a_reference():
+def test_an_upstream_output_is_a_reference():
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
     for value in (output, output["rows"], output.map(str)):
@@ -69,11 +69,11 @@ def test_what_an_upstream_task_gives_is_a_reference():
 
 
 @for_each("value", ["{{ ds }}", "report.j2", "text", None, 7, [], {}, literal("{{ x }}"), literal([1])])
-def test_all_else_is_no_reference(value):
+def test_other_values_are_not_references(value):
     assert list(references_in(value, "text")) == []
 
 
-def test_only_j2_ends_the_name_of_a_file():
+def test_template_ext_is_only_j2():
     assert TEMPLATE_EXT == (".j2",)
 
 
@@ -86,16 +86,16 @@ def test_only_j2_ends_the_name_of_a_file():
         (("a", "report.j2"), "text[1]"),
     ],
 )
-def test_the_name_of_a_jinja_file_is_found_at_any_depth(value, path):
+def test_a_jinja_file_name_is_found_at_any_depth(value, path):
     assert list(template_files(value, "text")) == [(path, "report.j2")]
 
 
 @for_each("value", [None, 7, "text", {"a": ["b"]}, b"report.j2", "see report.j2"])
-def test_what_is_no_name_is_not_found(value):
+def test_other_values_are_not_jinja_file_names(value):
     assert list(template_files(value, "text")) == []
 
 
-def test_a_function_is_called_later():
+def test_a_function_is_rendered_later():
     assert is_rendered_later(lambda context, jinja_env: "x")
 
 
@@ -105,7 +105,7 @@ def nested(depth, inner="x"):
     return inner
 
 
-def test_what_is_nested_deep_is_found_and_what_holds_itself_is_passed_once():
+def test_deeply_nested_leaves_are_found_and_cycles_are_visited_once():
     circle = ["x"]
     circle.append(circle)
     assert [leaf for _, leaf in leaves(nested(2000))] == ["x"]
@@ -120,7 +120,7 @@ class Hostile(dict):
     __eq__ = __bool__ = __str__ = __repr__ = __len__ = items
 
 
-def test_data_that_fail_to_answer_are_passed_over():
+def test_data_whose_methods_raise_are_skipped():
     assert [leaf for _, leaf in leaves(["a", Hostile(), "b"])] == ["a", "b"]
 
 
@@ -137,17 +137,17 @@ JINJA = "{{ conn.itnio_default.password }}"
         [],
     ],
 )
-def test_recipients_whose_data_hold_jinja_are_not_rendered(recipients):
+def test_recipients_with_jinja_in_their_data_are_not_rendered(recipients):
     kept = literal_unless_templated(recipients)
     assert kept.resolve({}) is recipients
 
 
 @for_each("recipients", [[JINJA], ["12", {"phone": JINJA}], {"phone": JINJA}, JINJA, None])
-def test_recipients_whose_number_is_jinja_are_rendered(recipients):
+def test_recipients_with_jinja_as_their_number_are_rendered(recipients):
     assert literal_unless_templated(recipients) is recipients
 
 
-def test_recipients_whose_data_come_from_upstream_are_looked_up():
+def test_recipients_with_upstream_outputs_in_their_data_are_rendered():
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
     recipients = [{"phone": "12", "name": {"first": output}}]
@@ -163,10 +163,10 @@ def test_recipients_whose_data_come_from_upstream_are_looked_up():
         ("", []),
     ],
 )
-def test_recipients_are_not_taken_apart_inside_of_jinja(text, entries):
+def test_a_string_of_recipients_is_not_split_inside_jinja(text, entries):
     assert recipient_entries(text) == entries
 
 
 @pytest.mark.parametrize("text", ["{{ " * 50_000, "}}" * 50_000 + "{{" * 50_000], ids=["open", "crossed"])
-def test_jinja_that_is_left_open_stays_whole_however_much_of_it_there_is(text):
+def test_unclosed_jinja_of_any_length_is_not_split(text):
     assert recipient_entries(text) == [text]

@@ -1,4 +1,4 @@
-"""Parameters that are out of range, each named as the DAG file has it."""
+"""Invalid parameters; each error names the parameter as in the DAG file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def broadcast(**fields):
         ({"alert_language": 5}, "alert_language: must be text, 5 given"),
     ],
 )
-def test_a_notifiers_template_is_named_as_the_notifier_names_it(fields, sentence):
+def test_the_error_of_a_notifiers_template_names_the_notifiers_parameter(fields, sentence):
     with pytest.raises(InvalidMessageError) as caught:
         notifier(**fields)
     assert str(caught.value).startswith(f"WhatsAppNotifier: {sentence}")
@@ -59,13 +59,13 @@ def test_a_notifiers_template_is_named_as_the_notifier_names_it(fields, sentence
 @pytest.mark.parametrize(
     "fields", [{"alert_template": "{{ var.value.t }}"}, {"alert_language": "{{ x }}"}, {}]
 )
-def test_what_only_rendering_tells_waits(fields):
+def test_templated_parameters_are_not_checked_when_the_dag_is_parsed(fields):
     notifier(**fields)
 
 
 @for_each("make", [send, broadcast])
 @for_each("proxy", ["proxy:3128", "proxy.example", "socks5://a:1", 3, "http://user:topsecret@"])
-def test_a_proxy_is_an_address(make, proxy):
+def test_proxy_must_be_an_http_address(make, proxy):
     with pytest.raises(InvalidParameterError) as caught:
         make(proxy=proxy)
     assert str(caught.value).startswith(
@@ -75,12 +75,12 @@ def test_a_proxy_is_an_address(make, proxy):
 
 
 @for_each("shared", ["week 47", ["week"], 47, {1, 2}])
-def test_shared_is_a_dict(shared):
+def test_shared_must_be_a_dict(shared):
     with pytest.raises(InvalidParameterError, match=r"^task 'tell': shared: must be a dict"):
         broadcast(shared=shared)
 
 
-def test_shared_may_be_given_upstream():
+def test_shared_may_be_an_upstream_output():
     with DAG("report", schedule=None):
         assert broadcast(shared=EmptyOperator(task_id="load").output).upstream_task_ids == {"load"}
 
@@ -98,7 +98,7 @@ def test_shared_may_be_given_upstream():
         lambda: notifier(only_after_failure="false"),
     ],
 )
-def test_what_is_no_part_of_the_message_is_a_parameter(make):
+def test_an_invalid_parameter_outside_the_message_is_an_invalid_parameter_error(make):
     with pytest.raises(InvalidParameterError) as caught:
         make()
     assert isinstance(caught.value, ValueError)
@@ -108,7 +108,7 @@ def test_what_is_no_part_of_the_message_is_a_parameter(make):
 
 @for_each("make", [send, broadcast, notifier])
 @for_each("blank", ["", "  "])
-def test_an_empty_connection_id_is_called_empty(make, blank):
+def test_an_empty_connection_id_is_refused_as_empty(make, blank):
     with pytest.raises(InvalidParameterError, match=r"itnio_conn_id: must not be empty$"):
         make(itnio_conn_id=blank)
 
@@ -117,7 +117,7 @@ def test_an_empty_connection_id_is_called_empty(make, blank):
 @for_each("make", [send, broadcast, notifier])
 @for_each("name", ["app_id", "business_phone"])
 @for_each("value", [pd.NA, np.array(["a", "b"]), pd.DataFrame({"a": [1]})])
-def test_data_whose_comparison_is_no_bool_is_refused_by_name(make, name, value):
+def test_the_error_of_data_whose_comparison_is_not_a_bool_names_the_parameter(make, name, value):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=f": {name}: "):
         make(**{name: value})
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=f"^{name}: "):
@@ -126,7 +126,7 @@ def test_data_whose_comparison_is_no_bool_is_refused_by_name(make, name, value):
 
 @for_each("name", ["timeout", "connect_timeout", "max_attempts"])
 @pytest.mark.usefixtures("connection")
-def test_such_data_is_no_limit_of_the_hook(name):
+def test_the_hook_refuses_na_as_a_limit(name):
     with pytest.raises(ConfigurationError, match=f"^{name}: must be a .*<NA>"):
         ItnioHook(**{name: pd.NA}).account()
 
@@ -138,7 +138,7 @@ def load():
 
 @task
 def build(**context):
-    """An upstream task that would take what rendering gives to functions."""
+    """An upstream task with the parameters that rendering passes to functions."""
 
 
 @for_each("make", [send, broadcast, notifier])
@@ -150,14 +150,14 @@ def build(**context):
         (build, r"the task build is given, not its output; write build\(…\)"),
     ],
 )
-def test_a_function_that_rendering_can_not_call_is_a_mistake_in_the_dag_file(make, function, sentence):
+def test_a_function_with_wrong_parameters_is_an_error_in_the_dag_file(make, function, sentence):
     for field, path in ((function, "text"), ({"body": function}, "text.body")):
         with pytest.raises(InvalidMessageError, match=f": {path}: {sentence}$"):
             make(text=field)
 
 
 @for_each("row", [{"recipient": NUMBER, "name": "Ana"}, {"recipent": NUMBER}])
-def test_an_upstream_task_that_gives_an_unknown_argument_fails_a_mapped_task_at_once(row, itnio_sandbox):
+def test_an_unknown_argument_from_upstream_fails_a_mapped_task_at_once(row, itnio_sandbox):
     with DAG("report", schedule=None):
         rows = EmptyOperator(task_id="rows").output
         tell = WhatsAppSendOperator.partial(task_id="tell", text="x", retries=3).expand_kwargs(rows)
@@ -172,14 +172,14 @@ class Unlucky(WhatsAppSendOperator):
             raise ConnectionError("the server is away")
 
 
-def test_another_error_of_a_subclass_leaves_a_mapped_task_its_retries(itnio_sandbox):
+def test_another_error_of_a_subclass_leaves_a_mapped_tasks_retries(itnio_sandbox):
     with DAG("report", schedule=None):
         tell = Unlucky.partial(task_id="tell", text="x").expand(recipient=[NUMBER])
     with pytest.raises(ConnectionError, match="the server is away"):
         itnio_sandbox.execute(tell)
 
 
-def test_in_a_mapped_task_no_retry_repeats_it(itnio_sandbox):
+def test_in_a_mapped_task_a_function_with_wrong_parameters_fails_without_retries(itnio_sandbox):
     with DAG("report", schedule=None):
         tell = WhatsAppSendOperator.partial(task_id="tell", text=lambda: "x").expand(recipient=[NUMBER])
     with pytest.raises(AirflowFailException, match=r"text: a function must take context and jinja_env"):

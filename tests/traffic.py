@@ -1,4 +1,4 @@
-"""What stands between a client and the sandbox: who is in flight, and when each message came."""
+"""Watches the sandbox's requests: which are in flight, and when each message arrived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_itnio.sandbox.vendor.endpoints import Endpoint
 
 
 class Traffic:
-    """The requests of a sandbox as they come and are answered."""
+    """The requests of a sandbox with their arrival and answer times."""
 
     def __init__(self) -> None:
         self._in_flight: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class Traffic:
 
 @contextmanager
 def watched_traffic(monkeypatch: Any) -> Iterator[Traffic]:
-    """Watch what comes to each sandbox of this process."""
+    """Watch the requests to every sandbox of this process."""
     traffic = Traffic()
     answer = Endpoint.__call__
 

@@ -27,7 +27,7 @@ from tests.tables import for_each
 
 TIMEOUT = 0.4
 GOES_ON_FOR = 15.0
-"""Seconds: a try that is ended by the server, and not by its deadline, takes as long."""
+"""Seconds until the server ends the answer; a try must end earlier, by its deadline."""
 
 
 def in_time(send: Callable[[], Any]) -> ItnioError:

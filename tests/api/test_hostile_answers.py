@@ -121,7 +121,7 @@ ANSWERS: dict[str, tuple[bytes, type]] = {
 }
 
 MEMORY = 40 * MIB
-"""What an answer of 1 MiB may take while it is read, its chunks and its JSON included."""
+"""Bytes of memory that reading an answer of 1 MiB may use, with its chunks and JSON."""
 
 
 def outcome(send: Callable[[], Any]) -> Any:

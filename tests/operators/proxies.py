@@ -22,7 +22,7 @@ class Proxy:
         self._later = []
         self._ended = threading.Event()
         self.hangs_at = ""
-        """Requests whose path begins so get no answer before the end; empty for none."""
+        """Requests whose path starts with this get no answer before the end; empty for none."""
 
     def after(self, requests, happens):
         """Call a function after this many more requests were answered."""

@@ -179,7 +179,7 @@ def test_the_template_may_set_the_order_of_the_options(sandbox):
 
 
 TURNED = {"leave": "Leave it", "again": "Load again"}
-"""What PostgreSQL may give back of ``OPTIONS``."""
+"""What PostgreSQL may return for ``OPTIONS``."""
 
 
 @for_each("mapped", [False, True])

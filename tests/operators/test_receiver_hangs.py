@@ -24,7 +24,7 @@ from tests.tables import for_each
 from tests.task_runs import TaskRun
 
 LATE = 20
-"""Seconds after which it says that all messages have arrived: who has waited for that is green."""
+"""Seconds after which it answers that all messages were delivered: a task that waits so long succeeds."""
 
 
 @pytest.fixture(autouse=True)

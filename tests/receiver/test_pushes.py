@@ -94,7 +94,7 @@ def test_statuses_of_many_messages_are_answered_in_the_requested_order(receiver)
 
 
 LONG = "\u957f" * 20_000
-"""A text of the longest that is kept, in 60,000 bytes."""
+"""The longest text that is stored, 60,000 bytes."""
 
 
 def test_an_answer_about_many_messages_fits_into_the_clients_limit(receiver):

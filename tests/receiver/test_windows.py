@@ -60,7 +60,7 @@ def test_a_business_phone_without_digits_is_refused(any_receiver, given):
 
 
 WRITTEN = 1_779_123_456
-"""Months ago, and at no full minute."""
+"""Months ago, and not at a full minute."""
 
 
 @for_each(

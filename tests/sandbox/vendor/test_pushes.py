@@ -24,7 +24,7 @@ STATUS_FIELDS = {
     "status": str,
     "timestamp": int,
 }
-"""What every status push has, as Itniotech's page pushMsgReport names and types it."""
+"""The fields of every status push with their types, as on Itniotech's page pushMsgReport."""
 
 
 def test_a_status_push_has_the_form_of_the_vendors_page(pushing, receiver, template_message):
