@@ -51,15 +51,15 @@ def test_statuses_in_another_order_than_requested_are_rejected():
 
 @for_each("status", ["none", "sent", "delivered", "read", "failed"])
 def test_a_status_of_another_message_or_without_a_time_is_rejected(status):
-    def told(**changed):
+    def status_entry(**changed):
         whole = {"message_id": "m1", "status": status, "at": AT, "failure": "131026"} | changed
         return {name: value for name, value in whole.items() if value != "left out"}
 
     def is_read(answer):
         return status_request(["m1"], "sent", 0).parse({"messages": [answer]}) is not None
 
-    assert is_read(told())
-    assert not is_read(told(message_id="left out"))
-    assert not is_read(told(message_id=None))
+    assert is_read(status_entry())
+    assert not is_read(status_entry(message_id="left out"))
+    assert not is_read(status_entry(message_id=None))
     for at in (None, "left out", "soon", 1790000000, ["x"]):
-        assert is_read(told(at=at)) == (status == "none")
+        assert is_read(status_entry(at=at)) == (status == "none")

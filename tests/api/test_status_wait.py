@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.status_wait import StatusWait
 from tests.tables import for_each
 
 
-def told(**statuses):
+def statuses_of(**statuses):
     at = pendulum.datetime(2026, 1, 1)
     return {name: MessageStatus(name, status, at) for name, status in statuses.items()}
 
@@ -26,6 +26,6 @@ def told(**statuses):
 )
 def test_a_status_never_moves_back_even_if_the_receiver_has_a_new_database(before, after, known):
     wait = StatusWait(["a", "b"], "delivered", ends_at=100.0, now=lambda: 0.0)
-    assert wait.take(told(a=before, b="none")) is not None
-    assert wait.take(told(a=after, b="delivered")) is None
+    assert wait.take(statuses_of(a=before, b="none")) is not None
+    assert wait.take(statuses_of(a=after, b="delivered")) is None
     assert wait.result()["statuses"]["a"]["status"] == known

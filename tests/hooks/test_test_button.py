@@ -101,7 +101,9 @@ class TestConnection:
             ),
         ],
     )
-    def test_so_is_an_extra_that_only_alerts_or_the_receiver_use(self, extra, problem, connect, sandbox):
+    def test_an_invalid_extra_field_that_only_alerts_or_the_receiver_use_is_named(
+        self, extra, problem, connect, sandbox
+    ):
         connect(extra=extra)
         works, text = ItnioHook().test_connection()
         assert not works
@@ -117,7 +119,7 @@ class TestConnection:
 
 
 def test_a_port_without_a_host_is_the_default_address(connect):
-    """Airflow 3.3's Test requires a port; 443 changes nothing."""
+    """The Test button of Airflow 3.3 requires a port; 443 changes nothing."""
     connect(host=None, port=443)
     assert ItnioHook().account().settings.base_url == "https://api.itniotech.com"
 
@@ -125,7 +127,7 @@ def test_a_port_without_a_host_is_the_default_address(connect):
 @for_each(
     "host", ['"https://api.itniotech.com"', "`https://api.itniotech.com`", "<https://api.itniotech.com>"]
 )
-def test_a_host_in_quotes_is_named_when_airflow_tests_it_as_a_uri(host, monkeypatch):
+def test_a_host_in_quotes_is_named_when_the_connection_comes_from_a_uri(host, monkeypatch):
     fields = {"conn_type": "itnio", "login": "KEY", "password": "SEC-1", "host": host, "port": 443}
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", Connection(conn_id="x", **fields).get_uri())
     worked, said = ItnioHook().test_connection()

@@ -23,7 +23,7 @@ def tell(request):
 
 
 @pytest.fixture
-def told():
+def notify():
     """Send an alert by calling the notifier, for tables of cases that both ways share."""
     return lambda notifier, context: notifier.notify(context)
 

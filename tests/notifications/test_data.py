@@ -54,10 +54,10 @@ def event(*, native=False, **context):
     ],
 )
 def test_an_alert_with_a_missing_value_is_sent_as_the_default_text_with_the_reason(
-    fields, gap, native, told, sandbox
+    fields, gap, native, notify, sandbox
 ):
     context = event(native=native, params={"rows": gap, "list": ["a", gap]}, rows=gap)
-    told(WhatsAppNotifier(recipients=NUMBER, **fields), context)
+    notify(WhatsAppNotifier(recipients=NUMBER, **fields), context)
     (message,) = sandbox.messages
     first, last = message.text.split("\n")[0], message.text.split("\n")[-1]
     assert first == "❌ *Task failed*"
@@ -96,14 +96,14 @@ def test_a_missing_recipient_does_not_affect_the_other_recipients(tell, sandbox)
     ],
 )
 @for_each("native", [False, True])
-def test_a_text_that_looks_like_another_type_is_sent_as_a_text(text, expected, native, told, sandbox):
+def test_a_text_that_looks_like_another_type_is_sent_as_a_text(text, expected, native, notify, sandbox):
     context = event(native=native, params={"sha": "12e4567"})
     for fields in (
         {"text": text},
         {"message": {"text": {"body": text}}},
         {"text": lambda context, jinja_env: expected},
     ):
-        told(WhatsAppNotifier(recipients=NUMBER, **fields), context)
+        notify(WhatsAppNotifier(recipients=NUMBER, **fields), context)
     assert [message.text for message in sandbox.messages] == [expected] * 3
 
 
@@ -161,8 +161,8 @@ def test_an_alert_whose_function_raises_is_sent_as_the_default_text(tell, sandbo
         {"alert_template": "pipeline_alert"},
     ],
 )
-def test_jinja_in_an_events_data_is_not_rendered(fields, native, told, sandbox):
-    told(WhatsAppNotifier(recipients=NUMBER, **fields), event(native=native, params={"word": JINJA}))
+def test_jinja_in_an_events_data_is_not_rendered(fields, native, notify, sandbox):
+    notify(WhatsAppNotifier(recipients=NUMBER, **fields), event(native=native, params={"word": JINJA}))
     whole = json.dumps([message.body for message in sandbox.messages])
     assert JINJA in whole
     assert SECRET not in whole
@@ -189,11 +189,11 @@ def nested(depth, inner="x"):
 
 @for_each("value", [Hostile(), [Hostile()], nested(600), nested(5000)])
 @for_each("text", ["{{ params.x }}", "{{ params.x | join }}", "{{ params.x == 1 }}"])
-def test_an_alert_is_sent_despite_hostile_or_deeply_nested_data(text, value, told, sandbox):
+def test_an_alert_is_sent_despite_hostile_or_deeply_nested_data(text, value, notify, sandbox):
     for fields in (
         {"text": text},
         {"text": lambda context, jinja_env: value},
         {"message": {"text": lambda context, jinja_env: value}},
     ):
-        told(WhatsAppNotifier(recipients=NUMBER, **fields), event(params={"x": value}))
+        notify(WhatsAppNotifier(recipients=NUMBER, **fields), event(params={"x": value}))
     assert len(sandbox.messages) == 3

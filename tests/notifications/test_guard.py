@@ -17,22 +17,22 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 def test_of_100_alerts_20_are_sent_and_the_next_one_after_the_window_reports_80(
-    told, sandbox, variables, clock
+    notify, sandbox, variables, clock
 ):
     for number in range(100):
-        told(ON_CALL, failed("sales" if number % 4 else "orders"))
+        notify(ON_CALL, failed("sales" if number % 4 else "orders"))
     assert len(sandbox.messages) == 20
     assert [message for message in sandbox.messages[:-1] if "held back" in message.text] == []
     assert last_line(sandbox) == (
         "_Further alerts are held back until 2026-11-25 12:10 UTC: 20 went out within 10 min._"
     )
     clock.now += 600
-    told(ON_CALL, failed("nightly_load"))
+    notify(ON_CALL, failed("nightly_load"))
     assert len(sandbox.messages) == 21
     assert last_line(sandbox) == (
         "_80 alerts were held back since 2026-11-25 12:00 UTC: sales (60), orders (20)._"
     )
-    told(ON_CALL, failed())
+    notify(ON_CALL, failed())
     assert "held back" not in sandbox.messages[-1].text
 
 

@@ -37,9 +37,9 @@ QUIET = LIMIT | {"quiet_hours": "00:00-23:59"}
 
 
 @for_each("value", NONSENSE)
-def test_an_invalid_variable_holds_no_alert_back(value, told, sandbox, variables, clock):
+def test_an_invalid_variable_holds_no_alert_back(value, notify, sandbox, variables, clock):
     variables.values[alert_state.VARIABLE] = value
-    told(ON_CALL, failed())
+    notify(ON_CALL, failed())
     assert len(sandbox.messages) == 1
     assert variables.recipients[0]["sent"] == 1
 

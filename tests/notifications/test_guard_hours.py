@@ -35,10 +35,10 @@ pytestmark = pytest.mark.usefixtures("connection")
     ],
 )
 def test_quiet_hours_have_a_time_zone_and_may_pass_midnight(
-    hours, is_quiet, told, sandbox, variables, clock, option
+    hours, is_quiet, notify, sandbox, variables, clock, option
 ):
     option(quiet_hours=hours)
-    told(ON_CALL, failed())
+    notify(ON_CALL, failed())
     assert (sandbox.messages == []) is is_quiet
 
 
@@ -74,9 +74,9 @@ def test_a_deadlines_alert_is_sent_in_quiet_hours_since_its_tags_are_unknown(
     "hours",
     ["night", "22:00", "22-07", "25:00-07:00", "22:00-22:00", "22:00-07:00 Mars/Base", "22:00-07:00 ../x"],
 )
-def test_invalid_quiet_hours_hold_no_alert_back(hours, told, sandbox, variables, clock, option, logged):
+def test_invalid_quiet_hours_hold_no_alert_back(hours, notify, sandbox, variables, clock, option, logged):
     option(quiet_hours=hours)
-    told(ON_CALL, failed())
+    notify(ON_CALL, failed())
     assert len(sandbox.messages) == 1
     assert "[itnio] quiet_hours: must be two different times and a time zone, such as" in logged()
 

@@ -42,9 +42,9 @@ def types(sandbox):
 )
 @for_each("context", [of_task, of_dag, of_deadline])
 def test_an_unusable_text_is_replaced_by_the_default_with_the_reason_in_its_last_line(
-    fields, reason, context, told, sandbox
+    fields, reason, context, notify, sandbox
 ):
-    told(WhatsAppNotifier(recipients=NUMBER, **fields), context())
+    notify(WhatsAppNotifier(recipients=NUMBER, **fields), context())
     (message,) = sandbox.messages
     *alert, last = message.text.split("\n")
     assert alert[1] == "DAG: `nightly_load`"

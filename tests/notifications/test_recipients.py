@@ -56,7 +56,7 @@ def reached(sandbox):
         (f"{ONE}，{TWO}", [ONE, TWO]),
     ],
 )
-def test_recipients_in_every_accepted_form_get_the_alert_once(recipients, numbers, told, sandbox):
+def test_recipients_in_every_accepted_form_get_the_alert_once(recipients, numbers, notify, sandbox):
     params = {
         "one": ONE,
         "both": f"{ONE}\n+86 1000 0000 22",
@@ -65,7 +65,7 @@ def test_recipients_in_every_accepted_form_get_the_alert_once(recipients, number
         "people": [{"phone": ONE, "name": None}, {"phone": int(TWO)}],
     }
     context = of_task() | {"params": params}
-    told(WhatsAppNotifier(recipients=recipients), context)
+    notify(WhatsAppNotifier(recipients=recipients), context)
     assert reached(sandbox) == numbers
 
 
@@ -81,7 +81,7 @@ def no_whole_number(text):
         *["{{ params.joined }}", "{{ params.slash }}", "{{ params.plus }}", "{{ params.half }}"],
     ],
 )
-def test_an_invalid_recipient_does_not_affect_the_others(entry, told, sandbox, logged):
+def test_an_invalid_recipient_does_not_affect_the_others(entry, notify, sandbox, logged):
     params = {
         **{"bad": "12", "bad_list": "12, 34", "none": None, "empty": [], "nan": float("nan")},
         **{
@@ -93,7 +93,7 @@ def test_an_invalid_recipient_does_not_affect_the_others(entry, told, sandbox, l
     }
     context = of_task() | {"params": params}
     with pytest.raises(ItnioError, match=r"was not sent to [12] of [34] recipients: recipients\[1\]: "):
-        told(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
+        notify(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
     assert reached(sandbox) == [ONE, TWO]
     assert "WhatsApp alert: recipients[1]: " in logged()
 
@@ -150,9 +150,9 @@ def test_no_valid_recipient_is_an_error(tell, sandbox):
         ({ONE}, [ONE]),
     ],
 )
-def test_a_string_of_recipients_is_not_split_inside_jinja(recipients, numbers, told, sandbox):
+def test_a_string_of_recipients_is_not_split_inside_jinja(recipients, numbers, notify, sandbox):
     with contextlib.suppress(ItnioError):
-        told(WhatsAppNotifier(recipients=recipients), of_task())
+        notify(WhatsAppNotifier(recipients=recipients), of_task())
     assert reached(sandbox) == numbers
 
 

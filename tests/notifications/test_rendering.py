@@ -47,11 +47,13 @@ FORMS = {
 
 
 @for_each("fields", FORMS.values())
-def test_each_event_renders_the_fields_and_leaves_the_notifier_unchanged(fields, told, sandbox):
+def test_each_event_renders_the_fields_and_leaves_the_notifier_unchanged(fields, notify, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.phone }}"], **copy.deepcopy(fields))
     before = copy.deepcopy(vars(notifier))
     for run in ("first_run", "second_run"):
-        told(notifier, failed("{{ 7 * 7 }} {% if %}", run_id=run) | {"params": {"phone": "+86 1000 0000 11"}})
+        notify(
+            notifier, failed("{{ 7 * 7 }} {% if %}", run_id=run) | {"params": {"phone": "+86 1000 0000 11"}}
+        )
     assert vars(notifier) == before
     sent = sandbox.messages
     assert len(sent) == 4
@@ -73,12 +75,12 @@ def test_jinja_in_an_error_is_not_rendered(sandbox):
 
 
 @for_each("context", EVENTS.values())
-def test_every_fact_is_available_to_templates_in_every_event(context, told, sandbox):
+def test_every_fact_is_available_to_templates_in_every_event(context, notify, sandbox):
     steady = [name for name in AlertFacts._fields if name != "duration"]  # the duration grows
     facts = ", ".join(f"{name}=[{{{{ alert.{name} }}}}]" for name in steady)
     event = context()
     known = alert_facts(event)
-    told(WhatsAppNotifier(recipients=NUMBER, text=facts), event)
+    notify(WhatsAppNotifier(recipients=NUMBER, text=facts), event)
     (message,) = sandbox.messages
     assert message.text == ", ".join(f"{name}=[{getattr(known, name)}]" for name in steady)
 
@@ -103,19 +105,19 @@ def test_airflows_context_is_available_to_templates(tell, sandbox):
         {"template": template_message("a", "en", body=["{{ exception }}"])},
     ],
 )
-def test_values_that_airflow_masks_are_masked_in_a_custom_message(own, told, sandbox):
+def test_values_that_airflow_masks_are_masked_in_a_custom_message(own, notify, sandbox):
     mask_secret("hunter2ofthetests")
     event = failed("login failed: hunter2ofthetests")
-    told(WhatsAppNotifier(recipients=NUMBER, **own), event)
+    notify(WhatsAppNotifier(recipients=NUMBER, **own), event)
     (message,) = sandbox.messages
     assert "login failed: ***" in f"{message.body}"
     assert "hunter2" not in f"{message.body}"
 
 
-def test_masking_changes_neither_links_nor_recipients(told, sandbox):
+def test_masking_changes_neither_links_nor_recipients(notify, sandbox):
     mask_secret("8614718004557")
     link = "https://example.com/8614718004557.png"
-    told(WhatsAppNotifier(recipients=NUMBER, image=link), failed("no orders"))
+    notify(WhatsAppNotifier(recipients=NUMBER, image=link), failed("no orders"))
     (message,) = sandbox.messages
     assert (message.recipient, message.body["image"]["link"]) == ("8614718004557", link)
 

@@ -51,7 +51,7 @@ class Store:
         return comms.ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
 
     def missing(self):
-        """The API server answers so too if its database is away."""
+        """The API server also answers this if its database is unreachable."""
         return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": VARIABLE})
 
     def keys(self):

@@ -19,7 +19,7 @@ def texts(running, number):
     return [message.text for message in running.alerts.sent_to(f"+86 1000 0000 {number}")]
 
 
-def until_told(running, what):
+def wait_and_reparse(running, what):
     """Wait, and let the DAG file be parsed again: callbacks that arrive during parsing wait for the next."""
 
     def is_so():
@@ -32,7 +32,7 @@ def until_told(running, what):
 
 
 def wait_for_texts(running, number, least):
-    until_told(running, lambda: len(texts(running, number)) >= least)
+    wait_and_reparse(running, lambda: len(texts(running, number)) >= least)
 
 
 def wait_until_held(running, held):
@@ -42,7 +42,7 @@ def wait_until_held(running, held):
         recipients = json.loads(running.airflow.variable(VARIABLE) or "{}").get("recipients", {})
         return held in [one.get("held") for one in recipients.values()]
 
-    until_told(running, is_held)
+    wait_and_reparse(running, is_held)
 
 
 def pass_the_window(running):

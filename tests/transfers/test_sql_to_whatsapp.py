@@ -69,15 +69,15 @@ def test_sql_and_its_parameters_are_rendered(people, sandbox, native):
 
 
 @for_each("parameters", [[np.int64(5), np.str_("Bo")], (np.int64(5), "Bo")])
-def test_numpy_numbers_are_parameters_too(parameters, people, sandbox):
-    """SQLite's driver takes numpy's int64 for bytes, and no number equals those."""
+def test_numpy_numbers_are_accepted_as_parameters(parameters, people, sandbox):
+    """SQLite's driver binds numpy's int64 as bytes, which equal no number."""
     sql = "SELECT name FROM people WHERE orders > ? AND name <> ?"
     report(sql=sql, parameters=parameters, recipient=NUMBER, text="{{ rows[0].name }}").once()
     assert texts(sandbox) == {"8614718004557": "Ana"}
 
 
 @for_each("parameters", ["5", {5}, np.array([5])])
-def test_parameters_from_upstream_are_a_list_or_a_dict(parameters, people, sandbox):
+def test_parameters_from_upstream_must_be_a_list_or_a_dict(parameters, people, sandbox):
     run = report(sql=ALL, recipient=NUMBER, text="x")
     made = run.make
 

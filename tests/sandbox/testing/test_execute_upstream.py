@@ -85,11 +85,11 @@ def test_the_output_of_a_mapped_upstream_task_is_a_list(itnio_sandbox):
         pulled = adhoc("{{ ti.xcom_pull('part') }} {{ ti.xcom_pull('part', map_indexes=1) is none }}")
 
         @task.whatsapp(recipient=NUMBER)
-        def told(parts):
+        def summary(parts):
             return f"{parts!r} {len(parts)} {list(parts)} {parts[-1]} {parts[0:1]}"
 
-        told = told(parts)
-    for one in (pulled, told):
+        summary = summary(parts)
+    for one in (pulled, summary):
         itnio_sandbox.execute(one, xcoms={"part": [1, None, 3]})
     assert [message.text for message in itnio_sandbox.messages] == [
         "[1, 3] True",

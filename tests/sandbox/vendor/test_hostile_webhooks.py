@@ -109,7 +109,7 @@ def test_only_the_beginning_of_an_endless_answer_is_read(pushing):
         state_of(wire, taken=1)
 
 
-def until_told(words, caplog):
+def wait_until_logged(words, caplog):
     """Wait for a line of the webhook's thread, for up to a minute."""
     end = time.monotonic() + 60
     while words not in caplog.text:
@@ -125,7 +125,7 @@ def test_pushes_over_the_limit_are_dropped_and_counted(pushing, template_message
             wire.template(template_message())
         state = wire.control("GET", "webhook").json()
         assert (state["waiting"], state["dropped"]) == (5, 7)
-        until_told("5 pushes wait already", caplog)
+        wait_until_logged("5 pushes wait already", caplog)
 
 
 def test_pushes_to_a_closed_port_are_given_up_and_logged_without_the_path(
