@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.in_dag import (
     AIRFLOW_BEFORE_3_3,
@@ -201,3 +202,14 @@ def test_xcom_pull_supports_default_and_map_indexes(itnio_sandbox):
     assert rendered(itnio_sandbox, text, xcoms={"u": None, "v": [1, 2]}) == "zz [2, 1]"
     with pytest.raises(ValueError, match="xcoms: a list for 'v', an entry per instance, 5 given"):
         rendered(itnio_sandbox, "{{ ti.xcom_pull('v', map_indexes=0) }}", xcoms={"v": 5})
+
+
+def test_alerts_over_the_limit_are_held_back(itnio_sandbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ITNIO__ALERT_LIMIT", "1")
+    told = [WhatsAppNotifier(recipients=NUMBER, text=text) for text in ("first", "second")]
+    with DAG("held", schedule=None):
+        task = adhoc("{{ no_such_name }}", on_failure_callback=told)
+    with pytest.raises(AirflowFailException):
+        itnio_sandbox.execute(task)
+    (message,) = itnio_sandbox.messages
+    assert message.text.startswith("first\n\n_Further alerts are held back until ")
