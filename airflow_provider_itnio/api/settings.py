@@ -49,25 +49,26 @@ class ClientSettings:
         object.__setattr__(self, "proxy", Secret(self.proxy) if self.proxy else None)
 
 
-def checked_base_url(url: str | Secret, *, allow_http: bool = False) -> str:
+def checked_base_url(url: str | Secret, *, allow_http: bool = False, example: str = DEFAULT_BASE_URL) -> str:
     """Check the address of an API.
 
     :param url: ``https://`` and a host, with a path if the API has one. Plain ``http://`` is accepted for a
         loopback address only.
     :param allow_http: accept plain ``http://`` for any host. The Api-Key is then sent unencrypted, with a
         signature that is valid for any other request until it expires.
+    :param example: a valid address, for the error.
     :return: the address in ASCII, without a trailing slash.
     :raises ConfigurationError: if it is invalid. The traceback does not show the address, which may contain a
         password.
     """
     url = Secret(url)  # under the same name, so that no traceback shows the argument
-    checked, problem = _base_url(url, allow_http)
+    checked, problem = _base_url(url, allow_http, example)
     if problem:
         raise ConfigurationError(problem)
     return checked
 
 
-def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
+def _base_url(secret: Secret, allow_http: bool, example: str) -> tuple[str, str]:
     """Return the checked address and an empty text, or an empty text and what is wrong with it."""
     url = secret.reveal().strip()
     try:
@@ -75,11 +76,11 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         # The ValueError would show the text in place of the port, which may be a secret.
-        return "", f"must be an address such as {DEFAULT_BASE_URL}, with a number as its port, if any"
+        return "", f"must be an address such as {example}, with a number as its port, if any"
     host, shown = _ascii_host(parts.hostname), truncate(link_without_query(url), 60)
     is_twice = host in ("http", "https")  # https://https://… and https:/…
     if parts.scheme not in ("http", "https") or host is None or is_twice or not _is_visible(url):
-        return "", f"must be an address such as {DEFAULT_BASE_URL}, {shown!r} given"
+        return "", f"must be an address such as {example}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
         return "", "must not contain a user name, query or fragment"
     if _ENDPOINT.search(parts.path):

@@ -212,7 +212,7 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
     :return: the receiver's address and its read token.
     :raises ConfigurationError: if one of them is missing or invalid.
     """
-    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url
+    from airflow_provider_itnio.api.settings import checked_base_url
 
     at = f"Connection {conn_id!r}, extra."
     if not account.receiver_url:
@@ -223,10 +223,10 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
     _check_secret(account.receiver_token, f"{at}receiver_token (a read token of the receiver)")
     try:
         # http is allowed: the receiver may be in a private network, and its token opens nothing else.
-        return checked_base_url(account.receiver_url, allow_http=True), account.receiver_token
+        url = checked_base_url(account.receiver_url, allow_http=True, example="http://itnio-receiver:8026")
     except ConfigurationError as error:
-        problem = str(error).replace(DEFAULT_BASE_URL, "http://itnio-receiver:8026")
-        raise ConfigurationError(f"{at}receiver_url: {problem}") from None
+        raise ConfigurationError(f"{at}receiver_url: {error}") from None
+    return url, account.receiver_token
 
 
 def check_other_extras(account: Account, conn_id: str) -> None:
@@ -236,17 +236,14 @@ def check_other_extras(account: Account, conn_id: str) -> None:
     :param conn_id: the connection's name, for errors.
     :raises ConfigurationError: if one of them is invalid, or the receiver's are incomplete.
     """
-    from airflow_provider_itnio.api.models import message_from
+    from airflow_provider_itnio.hooks.hook_fields import check_alert_template
 
     if account.receiver_url or account.receiver_token:
         receiver_of(account, conn_id)
-    language = {"code": account.alert_language or "en"}
     try:
-        message_from({"template": {"name": account.alert_template or "any", "language": language}})
+        check_alert_template(account.alert_template, account.alert_language)
     except InvalidMessageError as error:
-        problem = str(error).replace("template.name:", "alert_template:")
-        problem = problem.replace("template.language.code:", "alert_language:")
-        raise ConfigurationError(f"Connection {conn_id!r}, extra.{problem}") from None
+        raise ConfigurationError(f"Connection {conn_id!r}, extra.{error}") from None
 
 
 def business_phone_of(account: Account, own: object) -> str | None:

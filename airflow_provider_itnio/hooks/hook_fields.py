@@ -1,14 +1,16 @@
-"""Check the hook parameters of operators and notifiers when the DAG file is parsed."""
+"""Check the hook parameters of operators and notifiers, and the WhatsApp template of alerts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow_provider_itnio.api.checks import check_name
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.values import is_unset
 from airflow_provider_itnio.templating import is_rendered_later
 
-__all__ = ["check_hook_fields"]
+__all__ = ["check_alert_template", "check_hook_fields"]
 
 
 def check_hook_fields(owner: Any) -> None:
@@ -29,3 +31,22 @@ def check_hook_fields(owner: Any) -> None:
         value = getattr(owner, name)
         if not is_unset(value) and not is_rendered_later(value):
             check(name, value)
+
+
+def check_alert_template(name: str | None, language: str | None) -> None:
+    """Check the name and the language of the WhatsApp template for alerts, unless they are rendered later.
+
+    :raises InvalidMessageError: if one of them is invalid.
+    """
+    from airflow_provider_itnio.api.models import check_fields
+
+    for parameter, value in (("alert_template", name), ("alert_language", language)):
+        if value is not None and not isinstance(value, str) and not is_rendered_later(value):
+            raise InvalidMessageError(f"{parameter}: must be text, {describe_value(value)} given")
+    template = {"name": "any" if name is None else name, "language": {"code": language or "en"}}
+    try:
+        check_fields({"template": template}, is_unrendered=is_rendered_later)
+    except InvalidMessageError as error:
+        names = {"template.name": "alert_template", "template.language.code": "alert_language"}
+        parts = (problem.partition(":") for problem in error.problems)
+        raise InvalidMessageError(*(f"{names.get(path, path)}:{rest}" for path, _, rest in parts)) from None

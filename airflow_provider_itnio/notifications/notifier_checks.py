@@ -9,10 +9,8 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
-from airflow_provider_itnio.hooks.hook_fields import check_hook_fields
-from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+from airflow_provider_itnio.hooks.hook_fields import check_alert_template, check_hook_fields
 from airflow_provider_itnio.notifications.alert_options import check_holding_options
-from airflow_provider_itnio.notifications.default_text import default_template
 from airflow_provider_itnio.templating import (
     check_functions,
     is_rendered_later,
@@ -70,20 +68,3 @@ def check_recipient(written: Any, name: str) -> None:
     if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
         for entry in recipients_of(written, written, name):
             read_recipient(entry, name)
-
-
-def check_alert_template(name: str | None, language: str | None) -> None:
-    """Check the name and the language of the WhatsApp template for alerts, unless they are rendered later.
-
-    :raises InvalidMessageError: if one of them is invalid.
-    """
-    for parameter, value in (("alert_template", name), ("alert_language", language)):
-        if value is not None and not isinstance(value, str) and not is_rendered_later(value):
-            raise InvalidMessageError(f"{parameter}: must be text, {describe_value(value)} given")
-    example = default_template(AlertFacts(), "any" if name is None else name, language or "en")
-    try:
-        check_fields({"template": example}, is_unrendered=is_rendered_later)
-    except InvalidMessageError as error:
-        names = {"template.name": "alert_template", "template.language.code": "alert_language"}
-        parts = (problem.partition(":") for problem in error.problems)
-        raise InvalidMessageError(*(f"{names.get(path, path)}:{rest}" for path, _, rest in parts)) from None

@@ -79,7 +79,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         self.itnio_conn_id = itnio_conn_id
         # Imported here, because these imports would slow down the import of this module.
         from airflow_provider_itnio.api.checks import check_name
-        from airflow_provider_itnio.notifications.notifier_checks import check_alert_template
+        from airflow_provider_itnio.hooks.hook_fields import check_alert_template
 
         if not any(is_rendered_later(leaf) for _, leaf in leaves(recipients)):
             self._numbers()
