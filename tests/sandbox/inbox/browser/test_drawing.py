@@ -40,7 +40,7 @@ DRAW = """async (seed) => {
 
 
 @for_each("seed", [1, 2, 3])
-def test_what_is_drawn_over_something_is_as_if_drawn_anew(open_inbox, seed):
-    told = open_inbox("").evaluate(DRAW, seed)
+def test_what_is_drawn_over_something_is_as_if_drawn_anew(any_page, seed):
+    told = any_page.evaluate(DRAW, seed)
     assert told.pop("kept") > 40
     assert told == {"differ": 0, "replaced": 0, "unfocused": 0}

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from .reading import expect, until
 
+RECORD_A_VIDEO = """async () => {
+  const canvas = document.createElement("canvas");
+  const stream = canvas.captureStream(10);
+  const recorder = new MediaRecorder(stream, { mimeType: "video/webm" });
+  const done = new Promise((resolve) => (recorder.ondataavailable = (event) => resolve(event.data)));
+  recorder.start();
+  for (let frame = 0; frame < 5; frame++) {
+    canvas.getContext("2d").fillRect(frame, 0, 9, 9);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  recorder.stop();
+  const bytes = new Uint8Array(await (await done).arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}"""
+
 
 def test_pictures_are_shown_and_sound_and_video_have_a_player(open_inbox, send, message, files, bubble):
     page = open_inbox()
+    files.add("tour.webm", "video/webm", base64.b64decode(page.evaluate(RECORD_A_VIDEO)))
     image = {"link": files.link("chart.png"), "caption": "Rows per hour"}
     shown = bubble(page, send(message(type="image", image=image)))
     expect(shown.get_by_role("img", name="Rows per hour")).to_have_js_property("naturalWidth", 40)

@@ -10,7 +10,7 @@ import pytest
 from tests.sandbox.receiving import Receiver
 
 from .conftest import RECIPIENT, look_like
-from .reading import expect, load_chat_anew
+from .reading import expect, load_chat_anew, until
 
 
 def test_an_empty_page_shows_the_connection_and_sends_a_test_message(open_page, start_sandbox):
@@ -94,6 +94,7 @@ def test_the_next_requests_are_made_to_fail(faults_panel, sandbox):
     page.get_by_role("alert").get_by_text("status: a negative code").wait_for()
     assert sandbox.faults == []
     page.get_by_label("How many").fill("2")
+    expected, shown = [], []
     for how, value, fault, words in (
         ("answered by HTTP", "429", {"http_status": 429}, "http_status 429"),
         ("refused with the code", "-68", {"status": -68}, "status -68"),
@@ -102,15 +103,19 @@ def test_the_next_requests_are_made_to_fail(faults_panel, sandbox):
         ("late by seconds", "0.5", {"delay": 0.5}, "delay 0.5"),
     ):
         page.get_by_label("What happens").select_option(label=how)
-        expect(page.get_by_label("Code or seconds")).to_be_visible(visible=value is not None)
         if value:
             page.get_by_label("Code or seconds").fill(value)
+        else:
+            expect(page.get_by_label("Code or seconds")).to_be_hidden()
         page.get_by_role("button", name="Add fault").click()
-        expect(page.locator(".set")).to_have_text(f"The next 2 requests: {words}")
-        assert sandbox.faults == [{"count": 2, **fault}]
-        page.get_by_role("button", name="Clear all faults").click()
-        expect(page.locator(".set")).to_contain_text("No faults are set")
-        assert sandbox.faults == []
+        expected.append({"count": 2, **fault})
+        shown.append(f"The next 2 requests: {words}")
+        until(page, lambda: sandbox.faults == expected)
+    for words in shown:
+        expect(page.locator(".set")).to_contain_text(words)
+    page.get_by_role("button", name="Clear all faults").click()
+    expect(page.locator(".set")).to_contain_text("No faults are set")
+    assert sandbox.faults == []
 
 
 def test_a_share_of_the_messages_is_made_to_fail(faults_panel, sandbox, wire, message):

@@ -52,10 +52,9 @@ LINKS = {
 }
 
 
-@pytest.fixture
-def render(open_inbox):
-    page = open_inbox("")
-    return lambda text: page.evaluate(
+@pytest.fixture(scope="module")
+def render(any_page):
+    return lambda text: any_page.evaluate(
         """async (text) => {
           const { draw } = await import("/static/lib/dom.js");
           const { formatted } = await import("/static/lib/formatting.js");
