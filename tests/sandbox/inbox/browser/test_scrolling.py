@@ -90,17 +90,17 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_inbox, keep, send, messa
 
 @pytest.fixture
 def late_pictures(open_inbox, send, message, files, monkeypatch, request):
-    """Open a conversation of 40 pictures that load after the event is set, within 0.4 s."""
+    """Open a conversation of 30 pictures that load after the event is set, within 0.4 s."""
     may_load, late = threading.Event(), Random(3)
     monkeypatch.setattr(files, "wait", lambda: may_load.wait(20) and time.sleep(late.uniform(0, 0.4)))
     ids = []
-    for number in range(40):
+    for number in range(30):
         name = f"late-{request.node.name}-{number}.svg"  # another test's would be there already
         files.add(name, "image/svg+xml", TALL_PICTURE.encode())
         image = {"link": files.link(name), "caption": f"row {number}"}
         ids.append(send(message(type="image", image=image)))
     page = open_inbox()
-    page.locator("article").nth(39).wait_for()
+    page.locator("article").nth(29).wait_for()
     yield page, may_load, ids
     may_load.set()
 
@@ -108,10 +108,10 @@ def late_pictures(open_inbox, send, message, files, monkeypatch, request):
 @pytest.mark.parametrize(
     ("number", "at_the_edge", "into", "read"),
     [
-        pytest.param(14, "", -2, "", id="before"),
-        pytest.param(31, " .words", 0, " .words", id="words"),
-        pytest.param(14, " .picture", 15, " .words", id="picture"),
-        pytest.param(31, " > footer", 3, " > footer", id="footer"),
+        pytest.param(10, "", -2, "", id="before"),
+        pytest.param(23, " .words", 0, " .words", id="words"),
+        pytest.param(10, " .picture", 15, " .words", id="picture"),
+        pytest.param(23, " > footer", 3, " > footer", id="footer"),
     ],
 )
 def test_pictures_that_load_late_do_not_move_what_is_read(late_pictures, at_the_edge, into, read, number):
@@ -152,7 +152,7 @@ A_SCROLL_COMES_WHILE_IT_GROWS = """node => {
 
 def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
     page, may_load, ids = late_pictures
-    bring_to_the_edge(page, f'article[data-id="{ids[20]}"]', -2)
+    bring_to_the_edge(page, f'article[data-id="{ids[14]}"]', -2)
     page.locator("main .scroll").hover()
     may_load.set()
     for _ in range(10):
@@ -166,7 +166,7 @@ def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
         ".find((one) => one.getBoundingClientRect().bottom > edge).dataset.id",
         edge,
     )
-    assert first in ids[20:22]
+    assert first in ids[14:16]
 
 
 GROW_ABOVE = """async ([up, later]) => {

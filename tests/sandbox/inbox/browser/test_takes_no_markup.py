@@ -150,9 +150,12 @@ def attacks(open_sandbox):
         for attack, attacked in ((ATTACK, paths), (SCRIPT_LINK, links)):
             accepted = [path for path in attacked if post(wire, spoilt(body, [path], attack)).message]
             refused = [path for path in attacked if path not in accepted]
-            together = filter(None, (accepted, refused))
-            found += [(spoilt(body, at_once, attack), attack, len(at_once)) for at_once in together]
-    return sorted(found, key=lambda one: post(wire, one[0]).message is None)
+            for at_once in filter(None, (accepted, refused)):
+                place = (
+                    0 if at_once is accepted else len(found)
+                )  # the refused are looked at last, in their list
+                found.insert(place, (spoilt(body, at_once, attack), attack, len(at_once)))
+    return found
 
 
 @pytest.fixture(scope="module")
