@@ -51,13 +51,3 @@ def test_a_recipient_that_is_no_number_is_in_the_list_alone(open_inbox, wire, me
     page = open_inbox("refused")
     expect(page.locator("article.failure")).to_have_count(4)
     expect(page.locator(".conversation .name")).to_have_text(["Failed requests"])
-
-
-def test_a_message_that_failed_after_acceptance_marks_its_conversation(open_inbox, sandbox, send, message):
-    message_id = send(message(recipient="99970000003"))
-    page = open_inbox("99970000003")
-    mark = page.locator("[data-number='99970000003'] .mark")
-    expect(page.locator("article")).to_have_count(1)
-    expect(mark).to_have_count(0)
-    sandbox.push(message_id, "failed")
-    expect(mark).to_be_visible()

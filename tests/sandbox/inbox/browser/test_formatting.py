@@ -88,7 +88,9 @@ def test_addresses_become_links(render, text):
 MIXED = "The DAG ended.\nانتهى التقرير (42).\n- نقطة أولى!\n- second\n> اقتباس!"
 
 
-def test_each_line_runs_in_its_own_direction(open_inbox, send, message, bubble):
+def test_each_line_runs_in_its_own_direction_and_each_entry_of_a_list_stands_beside_its_number(
+    open_inbox, send, message, bubble
+):
     page = open_inbox()
     shown = bubble(page, send(message(text={"body": MIXED})))
     shown.locator(".words").wait_for()
@@ -110,10 +112,6 @@ def test_each_line_runs_in_its_own_direction(open_inbox, send, message, bubble):
     assert words.locator("li").first.evaluate(last_mark, [0, len("نقطة أولى!") - 1])
     assert not words.locator("li").last.evaluate(last_mark, [0, 5])
     assert words.locator("blockquote").evaluate(last_mark, [0, len("اقتباس!") - 1])
-
-
-def test_each_entry_of_a_list_stands_beside_its_number(open_inbox, send, message, bubble):
-    page = open_inbox()
     beside = """node => {
       const range = document.createRange();
       range.selectNodeContents(node);
@@ -127,13 +125,7 @@ def test_each_entry_of_a_list_stands_beside_its_number(open_inbox, send, message
         assert [item.evaluate(beside) < 2 for item in items.all()] == [True, True]
 
 
-def test_the_list_of_conversations_keeps_entries_apart(open_inbox, send, message):
-    send(message(text={"body": "- *one*\n- two\n1. three"}))
-    page = open_inbox("")
-    expect(page.locator(".conversation .last")).to_have_text("one two three")
-
-
-def test_a_few_emoji_alone_are_large(open_inbox, send, message, bubble):
+def test_a_few_emoji_alone_are_large_and_the_list_keeps_entries_apart(open_inbox, send, message, bubble):
     texts = {
         "👍": True,
         "👨‍👩‍👧 🇩🇪\n👍🏽": True,
@@ -147,6 +139,8 @@ def test_a_few_emoji_alone_are_large(open_inbox, send, message, bubble):
     size = "node => parseFloat(getComputedStyle(node).fontSize)"
     sizes = {text: bubble(page, one).locator(".words").evaluate(size) for text, one in ids.items()}
     assert {text: found > 30 for text, found in sizes.items()} == texts
+    send(message(text={"body": "- *one*\n- two\n1. three"}))
+    expect(page.locator(".conversation .last")).to_have_text("one two three")
 
 
 def test_a_text_that_no_phone_would_show_is_shown_as_it_is(render):

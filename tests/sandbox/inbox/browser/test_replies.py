@@ -49,7 +49,7 @@ def test_pressing_a_button_is_a_reply(open_inbox, send, sample, template_message
     assert (quick["type"], quick["choice"]) == ("quick_reply", 'a "quote"')
 
 
-def test_choosing_a_row_is_a_reply(open_inbox, send, sample, only_reply):
+def test_choosing_a_row_and_sending_a_place_are_replies(open_inbox, sandbox, send, sample, only_reply):
     message_id = send(sample("interactive-list"))
     page = open_inbox()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -66,6 +66,14 @@ def test_choosing_a_row_is_a_reply(open_inbox, send, sample, only_reply):
     reply = only_reply()
     told = (reply["type"], reply["choice"], reply["text"], reply["answers"])
     assert told == ("list_reply", "SECTION_2_ROW_1_ID", "SECTION_2_ROW_1_TITLE", message_id)
+    message_id = send(sample("interactive-location_request_message"))
+    page.get_by_role("button", name="Send location").click()
+    page.get_by_role("textbox", name="latitude").fill("-33.9")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.locator("article.reply .place").wait_for()
+    place = sandbox.replies[1]
+    assert (place.type, place.answers) == ("location", message_id)
+    assert place.body["message"]["location"] == {"latitude": "-33.9", "longitude": "114.0579"}
 
 
 def test_typing_an_answer_is_a_reply(open_inbox, send, message, only_reply):
@@ -254,15 +262,3 @@ ROW_WITH_THE_KEYBOARD = """async () => {
   const bar = document.querySelector(".send-bar").getBoundingClientRect();
   return [[...document.querySelectorAll(".row")].indexOf(row), row.getBoundingClientRect().bottom <= bar.top];
 }"""
-
-
-def test_a_location_request_is_answered_by_a_place(open_inbox, send, sample, only_reply):
-    message_id = send(sample("interactive-location_request_message"))
-    page = open_inbox()
-    page.get_by_role("button", name="Send location").click()
-    page.get_by_role("textbox", name="latitude").fill("-33.9")
-    page.get_by_role("button", name="Send", exact=True).click()
-    page.locator("article.reply .place").wait_for()
-    reply = only_reply()
-    assert (reply["type"], reply["answers"]) == ("location", message_id)
-    assert reply["body"]["message"]["location"] == {"latitude": "-33.9", "longitude": "114.0579"}

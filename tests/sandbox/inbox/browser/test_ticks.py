@@ -105,12 +105,18 @@ def test_what_plays_goes_on_when_its_ticks_change(open_inbox, bubble, sandbox, s
     assert video.evaluate("node => node === window.shown")
 
 
-def test_a_message_that_fails_later_says_why(open_inbox, bubble, sandbox, send, template_message):
+def test_a_message_that_fails_later_says_why_and_marks_its_conversation(
+    open_inbox, bubble, sandbox, send, template_message
+):
     message_id = send(template_message() | {"recipient": "99970000001"})
     page = open_inbox("99970000001")
-    sandbox.push(message_id, "failed", failure="131049: <b>not</b> now")
+    mark = page.locator("[data-number='99970000001'] .mark")
     shown = bubble(page, message_id)
+    shown.wait_for()
+    expect(mark).to_have_count(0)
+    sandbox.push(message_id, "failed", failure="131049: <b>not</b> now")
     expect(shown.locator(".undelivered")).to_have_text("Not delivered: 131049: <b>not</b> now")
+    expect(mark).to_be_visible()
     sandbox.push(message_id, "read")
     expect(shown.locator(".undelivered")).to_have_count(0)
     expect(shown.locator(".status")).to_have_attribute("title", "Read")
