@@ -151,9 +151,8 @@ def attacks(open_sandbox):
             accepted = [path for path in attacked if post(wire, spoilt(body, [path], attack)).message]
             refused = [path for path in attacked if path not in accepted]
             for at_once in filter(None, (accepted, refused)):
-                place = (
-                    0 if at_once is accepted else len(found)
-                )  # the refused are looked at last, in their list
+                # The refused are looked at last, in their list.
+                place = len(found) if at_once is refused else 0
                 found.insert(place, (spoilt(body, at_once, attack), attack, len(at_once)))
     return found
 
