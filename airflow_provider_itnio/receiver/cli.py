@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import socket
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TokenError as error:
         return _give_up(str(error))
     except OSError as error:
-        return _give_up(f"can't listen on {options.host} port {options.port}: {error.strerror or error}")
+        other = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
+        where = f"{options.host} port {options.port}"
+        return _give_up(f"can't listen on {where}: {error.strerror or error}{other}")
     with listening:
         try:
             serve(listening, options.database, push=push, read=read, keep_days=options.keep_days)

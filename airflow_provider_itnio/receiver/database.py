@@ -141,7 +141,9 @@ def _engine(url: str) -> Engine:
         ) from None
     except ImportError as error:
         raise DatabaseError(f"{_shown(url)} can't be used: {error}. Install the driver") from None
-    raise DatabaseError(f"--database: must be a SQLite or PostgreSQL database, {dialect} given")
+    raise DatabaseError(
+        f"--database: must begin with sqlite:// or postgresql+psycopg2://; {dialect}:// can't be used"
+    )
 
 
 def _sqlite(url: str) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import logging
 import re
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _give_up(str(error))
     except OSError as error:
         where = f"{options['host']} port {options['port']}"
-        return _give_up(f"cannot listen on {where}: {error.strerror or error}")
+        other = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
+        return _give_up(f"cannot listen on {where}: {error.strerror or error}{other}")
     try:
         sys.stdout.write(
             f"itnio-sandbox answers at {sandbox.url}\n"

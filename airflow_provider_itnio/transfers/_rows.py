@@ -265,7 +265,9 @@ def sql_hook(conn_id: str) -> Any:
         kind = BaseHook.get_connection(conn_id).conn_type
         hook: Any = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
-        raise ConnectionLookupError(f"sql_conn_id: there is no Airflow connection {shown}") from None
+        raise ConnectionLookupError(
+            f"sql_conn_id: there is no Airflow connection {shown}. Add it, under Admin, Connections"
+        ) from None
     except (AirflowException, ImportError) as error:  # the provider of its type is not installed
         raise ConfigurationError(
             f"sql_conn_id: the connection {shown} can't be used: {error}. Install the provider of its "

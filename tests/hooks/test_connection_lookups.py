@@ -77,6 +77,14 @@ def test_failed_connection_lookups_of_other_tasks_leave_the_retries(make):
         TaskRun(make).once()
 
 
+def test_a_missing_connection_to_the_database_says_where_to_add_it():
+    make = lambda: SqlToWhatsAppOperator(  # noqa: E731
+        task_id="report", sql="SELECT 1", sql_conn_id="nowhere", recipient=NUMBER, text="It ran"
+    )
+    with pytest.raises(ConnectionLookupError, match=r"'nowhere'\. Add it, under Admin, Connections"):
+        TaskRun(make).once()
+
+
 def test_an_invalid_connection_fails_the_task_at_once(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "itnio://key:a/b@example.com")
     make = lambda: WhatsAppSendOperator(  # noqa: E731

@@ -46,7 +46,11 @@ def run(monkeypatch, capsys, *arguments, **environment):
         ({**GOOD, "ITNIO_RECEIVER_DATABASE": "sqlite://"}, "--database: must be a SQLite file"),
         (
             {**GOOD, "ITNIO_RECEIVER_DATABASE": "mysql://a:geheim@b/c"},
-            "SQLite or PostgreSQL database, mysql given",
+            "must begin with sqlite:// or postgresql+psycopg2://; mysql:// can't be used",
+        ),
+        (
+            {**GOOD, "ITNIO_RECEIVER_DATABASE": "postgres://a:geheim@b/c"},
+            "must begin with sqlite:// or postgresql+psycopg2://; postgres:// can't be used",
         ),
         ({**GOOD, "ITNIO_RECEIVER_DATABASE": "postgresql+nix://a:geheim@b/c"}, "--database: must be a URL"),
         (
@@ -74,6 +78,7 @@ def test_a_port_in_use_is_named_and_ends_the_command_with_2(monkeypatch, capsys)
         code, written = run(monkeypatch, capsys, "--port", str(port), **GOOD)
     assert code == 2
     assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in written.err
+    assert written.err.endswith("; choose another port with --port\n")
 
 
 def test_the_token_command_prints_a_valid_token(monkeypatch, capsys):

@@ -157,7 +157,8 @@ def test_a_port_in_use_ends_it_with_2_and_one_line(capsys, handlers_restored):
         assert command.main(["--port", str(port)]) == 2
     assert capsys.readouterr() == (
         "",
-        f"itnio-sandbox: error: cannot listen on 127.0.0.1 port {port}: Address already in use\n",
+        f"itnio-sandbox: error: cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        "choose another port with --port\n",
     )
 
 
@@ -207,7 +208,9 @@ def test_an_invalid_value_ends_it_with_2(capsys, handlers_restored, option, text
 
 def test_a_host_of_another_machine_ends_it_with_2(capsys, handlers_restored):
     assert command.main(["--host", "192.0.2.1"]) == 2
-    assert "cannot listen on 192.0.2.1 port 8025" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot listen on 192.0.2.1 port 8025" in said
+    assert "--port" not in said
 
 
 def test_help_names_every_option(capsys):
