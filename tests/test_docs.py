@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from datetime import datetime
 from pathlib import Path
 from textwrap import indent
@@ -20,6 +22,7 @@ except ImportError:  # Airflow 2 and 3.0
 from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from airflow_provider_itnio.sandbox import Sandbox
 from tests.tables import for_each
 
 pytestmark = pytest.mark.xdist_group("guides")  # its fixture is made once
@@ -110,6 +113,16 @@ def test_a_link_has_a_target(place):
         titles = [line.lstrip("#").strip() for _, line in lines_outside_code(target) if line.startswith("#")]
         anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
         assert anchor in anchors, f"{page}: {link} leads to no title of {name_of(target.resolve())}"
+
+
+def test_the_connection_by_hand_is_the_sandboxs_with_a_receiver():
+    page = (ROOT / "docs" / "receipts.md").read_text()
+    (line,) = re.findall(r"^export (AIRFLOW_CONN_ITNIO_DEFAULT=.*?}}')$", page, re.MULTILINE | re.DOTALL)
+    shown = json.loads("".join(shlex.split(line)).partition("=")[2])
+    receiver = [shown["extra"].pop(name) for name in ("receiver_url", "receiver_token")]
+    with Sandbox(port=0) as sandbox:
+        assert shown == {**json.loads(sandbox.connection_json()), "host": "http://127.0.0.1:8025"}
+    assert receiver == ["http://127.0.0.1:8026", "$ITNIO_RECEIVER_READ_TOKEN"]
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
