@@ -80,6 +80,8 @@ def supervised(trial: Trial) -> Iterator[TestSupervisor]:
     except BaseException as error:
         for missing in dict.fromkeys(supervisor.missing):
             error.add_note(f"the test gives {missing}")
+        if "receiver_url: is missing" in str(error):
+            error.add_note("the fixture itnio_receiver starts a receiver and names it in itnio_default")
         raise
 
 

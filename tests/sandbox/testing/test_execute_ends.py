@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.in_dag import (
     AIRFLOW_BEFORE_3_3,
@@ -69,6 +70,13 @@ def test_a_tasks_error_is_raised(itnio_sandbox, fault, error):
     itnio_sandbox.fail_next(**fault)
     with pytest.raises(error):
         itnio_sandbox.execute(adhoc("hello"))
+
+
+def test_a_task_without_a_receiver_names_the_fixture_that_starts_one(itnio_sandbox):
+    waits = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="done", wait_for="delivered")
+    with pytest.raises(AirflowFailException, match="receiver_url: is missing") as raised:
+        itnio_sandbox.execute(waits)
+    assert any("itnio_receiver" in note for note in raised.value.__notes__)
 
 
 def test_a_skip_is_raised(itnio_sandbox):
