@@ -157,6 +157,8 @@ def test_after_a_lost_stream_nothing_is_missed_and_nothing_doubled(open_inbox, s
 def test_a_chat_that_could_not_be_loaded_is_once_the_stream_is_back(open_inbox, wire, message, first):
     wire.custom(message(recipient="12", text={"body": "to another"}))
     page = open_inbox()
+    expect(page.locator(".conversation")).to_have_count(3)
+    page.wait_for_timeout(700)  # what was loaded comes as an event too, and is not shown twice
     expect(words(page)).to_have_text(["row 0"])
     page.evaluate(HIDE, True)
     page.route("**/sandbox/**", lambda route: route.abort())
@@ -168,10 +170,11 @@ def test_a_chat_that_could_not_be_loaded_is_once_the_stream_is_back(open_inbox, 
 
 
 def test_what_comes_while_an_old_message_is_read_is_counted_and_shown_when_asked_for(
-    open_inbox, sandbox, first
+    open_page, sandbox, first
 ):
     fill(sandbox, range(1, 250))
-    page = open_inbox(f"{RECIPIENT}/{message_id(80)}")
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}/{message_id(80)}")  # which hears of none of these
+    page.locator("#state.live").wait_for()
     shown = page.locator(f'article[data-id="{message_id(80)}"]')
     expect(shown).to_be_in_viewport(ratio=1)
     expect(page.locator("main header")).to_contain_text("250 messages")
