@@ -13,10 +13,12 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio._compat import previous_runs, previous_task_instances
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, digest, update_state
 from airflow_provider_itnio.notifications.formatting import describe_duration
 
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "dag_succeeded": "dag_recovered",
     "task_succeeded": "task_recovered",
@@ -83,7 +85,9 @@ def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | Non
         return _with_recovery(facts, str(failing.runs), failing.since)
     try:
         return _from_history(facts, context)
-    except Exception:  # Airflow does not answer
+    except Exception as error:  # Airflow does not answer
+        name = type(error).__name__
+        _LOG.info("Earlier runs can't be read (%s): if this is a recovery, no alert is sent", name)
         return None
 
 
