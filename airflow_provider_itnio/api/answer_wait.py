@@ -68,7 +68,7 @@ class AnswerWait:
         self._opened_for: tuple[str, list[str]] | None = None  # database and recipients, as last reported
         self._is_not_open = self._has_opened = False
 
-    def what_to_read(self) -> dict[str, Any]:
+    def incoming_query(self) -> dict[str, Any]:
         """Return the next arguments of ``incoming``."""
         self._asked_at = self._now()
         longest = LONGEST_WAIT
@@ -78,7 +78,7 @@ class AnswerWait:
         self._wait = max(0.0, min(longest, self._reads_until - self._asked_at))
         return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait, "within": self._within()}
 
-    def what_to_ask(self) -> dict[str, Any]:
+    def status_query(self) -> dict[str, Any]:
         """Return the arguments of ``message_status``, which is called next."""
         return {"ids": self.unsettled, "within": self._within()}
 

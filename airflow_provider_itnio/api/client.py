@@ -193,7 +193,7 @@ def _wait(seconds: float) -> None:
         _waiting.is_on = False
 
 
-def end_wait() -> None:
+def cancel_wait() -> None:
     """End this thread's wait between two attempts, if it waits. For signal handlers.
 
     :raises NotSentError: if it waits, since no part of the message has been sent.

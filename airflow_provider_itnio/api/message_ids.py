@@ -12,7 +12,7 @@ UNUSABLE: Final = "(accepted; its id"
 """How the text begins that replaces an unusable id. The reason follows."""
 
 
-def why_not_waited_for(message_id: str, owner: Owner | None = None, other: Owner | None = None) -> str:
+def message_id_problem(message_id: str, owner: Owner | None = None, other: Owner | None = None) -> str:
     """Return why a task can't wait for an accepted message.
 
     :param message_id: its id, as in the receipt.

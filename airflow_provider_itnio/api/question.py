@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict
 from airflow_provider_itnio.api.checks import check_name
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
-from airflow_provider_itnio.api.message_ids import why_not_waited_for
+from airflow_provider_itnio.api.message_ids import message_id_problem
 from airflow_provider_itnio.api.phone_numbers import canonical_number
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.status_texts import WINDOW_CODES
@@ -53,7 +53,7 @@ class Asked:
     @property
     def has_usable_id(self) -> bool:
         """Whether the receiver can be asked for the message's status."""
-        return bool(self.message_id) and not why_not_waited_for(self.message_id)
+        return bool(self.message_id) and not message_id_problem(self.message_id)
 
 
 class AnswerDict(TypedDict):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.api.message_ids import why_not_waited_for
+from airflow_provider_itnio.api.message_ids import message_id_problem
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import MOST_IDS, MessageStatus, status_request
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR, LAST_ANSWER
@@ -75,7 +75,7 @@ class StatusWatch:
         :return: why it can't be waited for; empty if it can.
         """
         other = -1 if hash(message_id) in self._settled else self._waiting.get(message_id)
-        if problem := why_not_waited_for(message_id, position, other):
+        if problem := message_id_problem(message_id, position, other):
             return problem
         self._waiting[message_id] = position
         if self._ends_at:

@@ -45,7 +45,7 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     """Message fields of the operator that the decorator refuses."""
 
     custom_operator_name = "@task.whatsapp"
-    _reply_of: Callable[[Mapping[str, Any]], Any]
+    _effective_reply_to: Callable[[Mapping[str, Any]], Any]
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
         returned = self._returned(context)
         if any("{{" in text for text in jinja_texts(returned)):
             log.warning("The function returned Jinja, which is sent without being rendered")
-        return {**returned, "reply_to": self._reply_of(returned)}
+        return {**returned, "reply_to": self._effective_reply_to(returned)}
 
     def _returned(self, context: Context) -> dict[str, Any]:
         context_merge(context, self.op_kwargs)
@@ -132,13 +132,13 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
 
-    def _message_maker(
+    def _message_factory(
         self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
         message = message_from(fields, if_too_long=self.if_too_long)
-        return message.type, self._same_for_all(message)
+        return message.type, self._shared_message_factory(message)
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -17,19 +17,19 @@ def run_after_post_execute(operator: Any, finish: Callable[[], None]) -> None:
     :param operator: the operator that is executed.
     :param finish: called after ``post_execute`` returns, and not if it raises.
     """
-    own = operator.post_execute
+    original = operator.post_execute
 
-    @wraps(own)
+    @wraps(original)
     def post_execute(*args: Any, **kwargs: Any) -> Any:
-        result = own(*args, **kwargs)
+        result = original(*args, **kwargs)
         finish()
         return result
 
-    @wraps(own)
+    @wraps(original)
     def post_execute_that_yields(*args: Any, **kwargs: Any) -> Any:
-        result = yield from own(*args, **kwargs)
+        result = yield from original(*args, **kwargs)
         finish()
         return result
 
     # Airflow reads asset events from a post_execute that is a generator.
-    operator.post_execute = post_execute_that_yields if isgeneratorfunction(own) else post_execute
+    operator.post_execute = post_execute_that_yields if isgeneratorfunction(original) else post_execute

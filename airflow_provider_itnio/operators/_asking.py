@@ -26,15 +26,15 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.operators._fallback import closed_windows
 from airflow_provider_itnio.operators._question import (
+    build_interactive,
+    build_template,
     check_order,
     check_question,
-    each_once,
-    interactive_of,
-    shows_in_order,
-    template_of,
+    deduplicate_numbers,
+    shows_options_in_order,
 )
 from airflow_provider_itnio.operators._recorded import RecordedSending
-from airflow_provider_itnio.operators._waiting import check_deferrable, seconds_of, wait_for_answer
+from airflow_provider_itnio.operators._waiting import check_deferrable, wait_for_answer, wait_seconds
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class AskingOperator(RecordedSending):
     typed_answers: bool
     answer_within: timedelta | float
     deferrable: bool | None
-    _is_open: Question | None = None
+    _open_question: Question | None = None
     """The question that this process must close when its task ends."""
 
     def on_kill(self) -> None:
@@ -65,50 +65,50 @@ class AskingOperator(RecordedSending):
         try:
             super().on_kill()
         finally:
-            self._close_open()
+            self._close_open_question()
 
     @contextmanager
-    def _closing_on_failure(self) -> Iterator[None]:
+    def _close_on_failure(self) -> Iterator[None]:
         """Close the question if the task fails. A retry opens it again, but there may be no retry."""
         try:
             yield
         except Exception:
-            self._close_open()
+            self._close_open_question()
             raise
 
-    def _close_open(self) -> None:
-        if self._is_open is not None:
-            self._close(self._is_open)
+    def _close_open_question(self) -> None:
+        if self._open_question is not None:
+            self._close_question(self._open_question)
 
     def _check_flags(self) -> None:
         check_flag("typed_answers", self.typed_answers)
         check_deferrable(self.deferrable)
 
-    def _note_order(self) -> None:
+    def _record_option_order(self) -> None:
         """Remember whether the order of the options is known from the DAG file."""
-        self._is_in_order = not is_rendered_later(self.options)
+        self._option_order_known = not is_rendered_later(self.options)
 
     def _check_rendered(self, context: Context) -> None:
         """Check the rendered question."""
         self._refuse_unrendered(*self.template_fields)
         check_question(self.question, self.options, self.template, self.if_no_answer)
-        is_in_order = self._is_in_order and "options" not in self._fields_of_data(context)
-        if isinstance(self.options, Mapping) and not is_in_order:
+        order_known = self._option_order_known and "options" not in self._data_field_names(context)
+        if isinstance(self.options, Mapping) and not order_known:
             check_order(self.template)
 
-    def _question(self, context: Context, question_id: str, begun_at: float, ends_at: float) -> Question:
+    def _new_question(self, context: Context, question_id: str, begun_at: float, ends_at: float) -> Question:
         from airflow_provider_itnio.api.question import Question
 
         options = _titles(self.options)
         _, business_phone = self.hook.sender()
         return Question(
             question_id,
-            _task_of(context),
+            _task_instance_id(context),
             options,
             business_phone,
             ends_at,
             begun_at=begun_at,
-            has_places=shows_in_order(self.template, options),
+            has_places=shows_options_in_order(self.template, options),
             takes_typed=self.typed_answers,
         )
 
@@ -116,13 +116,13 @@ class AskingOperator(RecordedSending):
         """Return whether the options in the messages sent differ from the task's current ones."""
         return [*question.options.items()] != [*_titles(self.options).items()]
 
-    def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
+    def _register(self, question: Question, numbers: Sequence[str]) -> Question:
         """Open a question in the receiver before it is sent, and return it with the cursor of its answers."""
         try:
             cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
         except MAY_PASS as error:
             if isinstance(error, ReceiverError):
-                self._is_open = question  # the receiver may have opened it: only its response may be lost
+                self._open_question = question  # it may be open: only the receiver's response may be lost
             if question.asked:
                 raise ReceiverError(f"It is unknown whether anyone has answered. {error}") from error
             if isinstance(error, ConfigurationError):
@@ -130,26 +130,26 @@ class AskingOperator(RecordedSending):
             raise NotSentError(
                 f"The question was not sent, because the receiver could not open it. {error}"
             ) from error
-        self._is_open = question
+        self._open_question = question
         has_moved = question.cursor and question.cursor.partition("-")[0] != cursor.partition("-")[0]
         return replace(question, cursor=question.cursor if has_moved else cursor)
 
-    def _begun_now(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> Question:
+    def _reset_end(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> Question:
         """Restart the time of a question whose first message was just accepted, if sending took over 1 s."""
         from airflow_provider_itnio.delivery.question_record import write_question
 
-        ends_at = time.time() + seconds_of(self.answer_within, "answer_within")
+        ends_at = time.time() + wait_seconds(self.answer_within, "answer_within")
         if ends_at < question.ends_at + 1:
             return question
         question = replace(question, ends_at=ends_at)
-        everyone = each_once([*(one.recipient for one in question.asked), *numbers])
+        all_numbers = deduplicate_numbers([*(sent.recipient for sent in question.asked), *numbers])
         # The new end matters for other questions only, so an error does not fail this one.
         with suppress(*MAY_PASS, RecordError):
-            self.hook.open_question(question.id, everyone, ends_at, question.task)
-            write_question(record.store, question, everyone)
+            self.hook.open_question(question.id, all_numbers, ends_at, question.task)
+            write_question(record.store, question, all_numbers)
         return question
 
-    def _previously_asked(
+    def _apply_previous_outcomes(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
     ) -> tuple[Question, list[str], list[str]]:
         """Return the question with the messages of previous tries, the numbers to ask now, and the numbers
@@ -157,16 +157,16 @@ class AskingOperator(RecordedSending):
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
 
         record.about = question.id
-        rest: list[str] = []
+        to_ask: list[str] = []
         unrecorded: list[str] = []
         for number in numbers:
             previous = record.previous_outcome(number)
             if previous is None or is_sent_again(previous.outcome, previous.cleared, self.delivery):
-                rest.append(number)
+                to_ask.append(number)
             if previous is not None and self.template is None and record.uses_fallback(number):
-                if number in rest and previous.cleared == "no":
+                if number in to_ask and previous.cleared == "no":
                     log.error("%s was not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
-                    rest.remove(number)
+                    to_ask.remove(number)
                 record.use_message(number)
             if previous is None:
                 unrecorded.append(number)
@@ -174,9 +174,9 @@ class AskingOperator(RecordedSending):
                 question = question.with_receipt(previous.receipt)
             elif previous.outcome == "unknown":
                 question = question.with_unknown(number)
-        return question, rest, unrecorded
+        return question, to_ask, unrecorded
 
-    def _by_template(self, numbers: Sequence[str], record: DeliveryRecord) -> set[str]:
+    def _numbers_for_template(self, numbers: Sequence[str], record: DeliveryRecord) -> set[str]:
         """Return the numbers that only a WhatsApp template reaches; none if the task has no template."""
         if self.template is None:
             return set()
@@ -187,17 +187,17 @@ class AskingOperator(RecordedSending):
             log.warning("%s. The question is sent with buttons, as if the receiver were unreachable", error)
             return known
 
-    def _prepared(
-        self, question: Question, number: str, record: DeliveryRecord, *, by_template: bool
+    def _prepare(
+        self, question: Question, number: str, record: DeliveryRecord, *, use_template: bool
     ) -> PreparedMessage:
         """Return the message that asks one recipient."""
         hook, secret = self.hook, self.hook.account().credentials.secret
         ids = {key: question.option_id(secret, number, key) for key in question.options}
-        if by_template:
+        if use_template:
             record.use_fallback(number)
-            return hook.prepare(number, template=template_of(self.template, ids))
+            return hook.prepare(number, template=build_template(self.template, ids))
         titles = {ids[key]: title for key, title in question.options.items()}
-        return hook.prepare(number, interactive=interactive_of(self.question, titles))
+        return hook.prepare(number, interactive=build_interactive(self.question, titles))
 
     def _wait_in_worker(self, question: Question) -> dict[str, Any]:
         from airflow_provider_itnio.api.answer_wait import AnswerWait
@@ -207,36 +207,36 @@ class AskingOperator(RecordedSending):
             self.hook, AnswerWait(question, secret, has_template=self.template is not None)
         )
 
-    def _answer_meanwhile(self, question: Question) -> dict[str, Any] | None:
+    def _read_missed_answer(self, question: Question) -> dict[str, Any] | None:
         """Return an answer that arrived while no task was waiting, if there is one."""
         from airflow_provider_itnio.api.answer_wait import AnswerWait
 
         wait = AnswerWait(question, self.hook.account().credentials.secret)
         with suppress(*MAY_PASS):
-            wait.take(self.hook.incoming(**wait.what_to_read() | {"wait": 0.0}), {})
+            wait.take(self.hook.incoming(**wait.incoming_query() | {"wait": 0.0}), {})
         return cast("dict[str, Any] | None", wait.result()["answer"])
 
-    def _without_answer(self) -> AnswerDict:
-        within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
-        ended = f"No answer within {within}"
+    def _result_without_answer(self) -> AnswerDict:
+        within = timedelta(seconds=wait_seconds(self.answer_within, "answer_within"))
+        message = f"No answer within {within}"
         answer = plain_scalar(self.if_no_answer)
         if answer == "fail":
-            raise AirflowFailException(ended)
+            raise AirflowFailException(message)
         if answer == "skip":
-            raise AirflowSkipException(ended)
-        log.warning("%s: the task returns if_no_answer, %r", ended, answer)
+            raise AirflowSkipException(message)
+        log.warning("%s: the task returns if_no_answer, %r", message, answer)
         return {"answer": answer, "answered_by": None, "answered_at": None}
 
-    def _close_of_task(self, context: Context) -> None:
+    def _close_task_questions(self, context: Context) -> None:
         """Close the question of a deferral that Airflow ended. Airflow does not pass the question's id."""
         try:
-            self.hook.close_question(task=_task_of(context))
+            self.hook.close_question(task=_task_instance_id(context))
         except ItnioError as error:
             log.warning("%s. Typed answers to other questions may not count until this one ends", error)
 
-    def _close(self, question: Question, answered_by: str = "") -> None:
+    def _close_question(self, question: Question, answered_by: str = "") -> None:
         """Close the question in the receiver, so that typed answers count for other questions."""
-        self._is_open = None
+        self._open_question = None
         try:
             self.hook.close_question(question.id, answered_by)
         except ItnioError as error:  # the task must still return its answer
@@ -251,7 +251,7 @@ def _titles(options: Any) -> dict[str, str]:
     return {key: text_value(title) for key, title in options_by_key(options).items()}
 
 
-def _task_of(context: Context) -> str:
+def _task_instance_id(context: Context) -> str:
     """Return the id of the running task instance; empty outside of a task."""
     instance = context.get("ti")
     task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
@@ -259,26 +259,26 @@ def _task_of(context: Context) -> str:
 
 
 def with_unasked(question: Question, unasked: Mapping[str, str]) -> Question:
-    """Note recipients who could not be asked, but not for their number: then ``if_no_answer`` is not used.
+    """Record recipients who could not be asked, but not for their number: then ``if_no_answer`` is not used.
 
     :param question: the question that was sent to the other recipients.
     :param unasked: the reason for each recipient, by number.
     """
-    for number, why in unasked.items():
-        log.error("%s was not asked: %s", mask_phone(number), why)
+    for number, reason in unasked.items():
+        log.error("%s was not asked: %s", mask_phone(number), reason)
     if question.unclear or not unasked:
         return question
-    number, why = next(iter(unasked.items()))
+    number, reason = next(iter(unasked.items()))
     more = f" and {len(unasked) - 1} more" if len(unasked) > 1 else ""
-    return replace(question, unclear=f"{mask_phone(number)}{more} could not be asked: {why}")
+    return replace(question, unclear=f"{mask_phone(number)}{more} could not be asked: {reason}")
 
 
-def nothing_was_pushed(question: Question) -> ReceiverError:
+def no_push_error(question: Question) -> ReceiverError:
     """Return the error of a question about which the receiver got no push by its end.
 
     :param question: the question that was sent.
     """
     why = "The receiver got no push about the question's messages: Itniotech does not push to it"
-    if not any(one.has_usable_id for one in question.asked):
+    if not any(sent.has_usable_id for sent in question.asked):
         why = "Itniotech returned no usable ids for the question's messages, and the receiver got no answer"
     return ReceiverError(f"It is unknown whether anyone has answered. {why} (see docs/receiver.md)")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _GRACE: Final = 5.0
 """Seconds to wait for responses to open requests after the task's ``execution_timeout``."""
 
-_GRACE_OF_KILL: Final = 2.0
+_KILL_GRACE: Final = 2.0
 """The same after SIGTERM: Airflow kills the process 5 seconds later."""
 
 _TIMED_OUT: Final = "the task's execution_timeout is over"
@@ -27,13 +27,13 @@ class BroadcastRun:
 
     :param broadcast: the broadcast.
     :param clients: the clients it uses; they are closed at the end.
-    :param limit: the task's ``execution_timeout``.
+    :param timeout: the task's ``execution_timeout``.
     """
 
-    def __init__(self, broadcast: Broadcast, clients: list[AsyncClient], limit: GracefulTimeout) -> None:
+    def __init__(self, broadcast: Broadcast, clients: list[AsyncClient], timeout: GracefulTimeout) -> None:
         self.broadcast = broadcast
         self._clients = clients
-        self._limit = limit
+        self._timeout = timeout
         self._stop: Callable[[str, float], None] | None = None
 
     def run(self) -> None:
@@ -43,25 +43,25 @@ class BroadcastRun:
         finally:
             self._stop = None
 
-    def end(self, why: str) -> None:
+    def end(self, reason: str) -> None:
         """End the broadcast, from another thread or a signal handler.
 
-        :param why: the reason, for the log and the error.
+        :param reason: the reason, for the log and the error.
         """
         if self._stop is not None:
-            self._stop(why, _GRACE_OF_KILL)
+            self._stop(reason, _KILL_GRACE)
 
     async def _run(self) -> None:
-        loop, limit = asyncio.get_running_loop(), self._limit
+        loop, timeout = asyncio.get_running_loop(), self._timeout
 
-        def stop(why: str, grace: float) -> None:
+        def stop(reason: str, grace: float) -> None:
             with suppress(RuntimeError):  # the loop has ended by itself just now
-                loop.call_soon_threadsafe(self.broadcast.stop, why, grace)
+                loop.call_soon_threadsafe(self.broadcast.stop, reason, grace)
 
         self._stop = stop
-        limit.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
-        if limit.is_over:
-            limit.on_timeout()
+        timeout.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
+        if timeout.is_over:
+            timeout.on_timeout()
         async with AsyncExitStack() as stack:
             for client in self._clients:
                 await stack.enter_async_context(client)

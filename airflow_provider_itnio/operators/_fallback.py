@@ -32,10 +32,10 @@ def check_fallback(fallback: Any, is_unrendered: Callable[[Any], bool] = lambda 
     if fallback is None or is_unrendered(fallback):
         return
     if not isinstance(fallback, Mapping):
-        raise _no_template(describe_value(fallback))
+        raise _not_a_template_error(describe_value(fallback))
     kinds = [name for name in MESSAGE_FIELDS if fallback.get(name) is not None]
     if kinds != ["template"]:
-        raise _no_template(", ".join(kinds or map(describe_key, fallback)) or "an empty dict")
+        raise _not_a_template_error(", ".join(kinds or map(describe_key, fallback)) or "an empty dict")
     try:
         check_fields({"message": fallback}, is_unrendered=is_unrendered)
     except InvalidMessageError as error:
@@ -43,10 +43,10 @@ def check_fallback(fallback: Any, is_unrendered: Callable[[Any], bool] = lambda 
         raise InvalidMessageError(*(f"fallback.{path}" for path in paths)) from None
 
 
-def _no_template(given: str) -> InvalidMessageError:
+def _not_a_template_error(description: str) -> InvalidMessageError:
     return InvalidMessageError(
         'fallback: must be {"template": template_message(…)}, because only a WhatsApp template reaches a '
-        f"recipient who has not written in the last 24 hours; {given} given"
+        f"recipient who has not written in the last 24 hours; {description} given"
     )
 
 
@@ -59,7 +59,7 @@ def fallback_message(fallback: Any) -> Message:
     from airflow_provider_itnio.api.models import message_from
 
     if fallback is None:
-        raise _no_template("None")
+        raise _not_a_template_error("None")
     check_fallback(fallback)
     return message_from({"message": fallback})
 
@@ -108,16 +108,16 @@ def closed_windows(hook: ItnioHook, recipients: Collection[str]) -> frozenset[st
         return frozenset()
     closed = {number: window for number, window in windows.items() if not window.is_open}
     for number, window in closed.items():
-        last = window.last_incoming_at
+        last_at = window.last_incoming_at
         log.info(
             "The 24-hour window of %s is closed (%s): a WhatsApp template is sent instead of the message",
             mask_phone(number),
-            f"their last message came at {last}" if last else "the receiver has no message from them",
+            f"their last message came at {last_at}" if last_at else "the receiver has no message from them",
         )
     return frozenset(closed)
 
 
-def came_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:
+def failed_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:
     """Return whether a message failed because the 24-hour window was closed, and is no WhatsApp template.
 
     :param receipt: the message's receipt.

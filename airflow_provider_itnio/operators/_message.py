@@ -17,9 +17,9 @@ from airflow_provider_itnio.templating import is_rendered_later
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-_WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
+_MESSAGE_PARAMETERS: Final = (*MESSAGE_FIELDS, "message")
 SETTINGS: Final = (
-    *_WHOLE_MESSAGE,
+    *_MESSAGE_PARAMETERS,
     *("reply_to", "business_phone", "app_id", "itnio_conn_id", "delivery", "if_too_long"),
     *("timeout", "connect_timeout", "max_attempts", "proxy"),
     *("link_expires_in", "check_link"),
@@ -35,7 +35,7 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     """
 
     template_fields: Sequence[str] = (
-        *_WHOLE_MESSAGE,
+        *_MESSAGE_PARAMETERS,
         "reply_to",
         "business_phone",
         "app_id",
@@ -43,7 +43,7 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     )
     _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", "fallback", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        name: "json" for name in _WHOLE_MESSAGE if name != "text"
+        name: "json" for name in _MESSAGE_PARAMETERS if name != "text"
     }
     reply_to: Any
     if_too_long: Literal["fail", "truncate"]
@@ -51,9 +51,9 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     def __init__(self, *, settings: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(settings=settings, **kwargs)
         self._prefer_own_message()
-        self._note_jinja()
-        if self._is_written_in_dag_file():
-            self._check_what_is_written()
+        self._record_jinja()
+        if self._is_created_in_dag_file():
+            self._check_dag_file_values()
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Return the message to send. Override it to compute the message when the task runs.
@@ -82,23 +82,23 @@ class WhatsAppMessageOperator(WhatsAppOperator):
 
     def _prefer_own_message(self) -> None:
         """Ignore message fields in ``default_args`` if the task has its own: they are for other operators."""
-        defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
-        self._reply_is_default = "reply_to" in defaulted
-        self._forget_timeout_of_sensors()
-        given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
-        defaults = given & defaulted
-        if given - defaults:
-            for name in defaults:
+        inherited = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
+        self._reply_to_is_default = "reply_to" in inherited
+        self._ignore_sensor_timeout()
+        set_fields = {name for name in _MESSAGE_PARAMETERS if getattr(self, name) is not None}
+        default_fields = set_fields & inherited
+        if set_fields - default_fields:
+            for name in default_fields:
                 setattr(self, name, None)
-        elif len(defaults) > 1:
+        elif len(default_fields) > 1:
             raise InvalidMessageError(
-                f"{', '.join(sorted(defaults))}: more than one message field in default_args; "
+                f"{', '.join(sorted(default_fields))}: more than one message field in default_args; "
                 "give the task its own message field"
             )
 
-    def _check_what_is_written(self) -> None:
+    def _check_dag_file_values(self) -> None:
         self._check_message()
-        self._check_how_it_sends()
+        self._check_sending_options()
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
@@ -110,19 +110,19 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     def _computes_message(self) -> bool:
         """Return whether a subclass overrides a method that may compute the message when the task runs."""
         subclasses = takewhile(
-            lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
+            lambda cls: not cls.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
         )
         return any(
-            name in vars(one) for one in subclasses for name in ("build_message", "execute", "pre_execute")
+            name in vars(cls) for cls in subclasses for name in ("build_message", "execute", "pre_execute")
         )
 
     def _message_fields(self) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in _WHOLE_MESSAGE}
-        return {**fields, "reply_to": self._reply_of(fields)}
+        fields = {name: getattr(self, name) for name in _MESSAGE_PARAMETERS}
+        return {**fields, "reply_to": self._effective_reply_to(fields)}
 
-    def _reply_of(self, fields: Mapping[str, Any]) -> Any:
+    def _effective_reply_to(self, fields: Mapping[str, Any]) -> Any:
         """Return ``reply_to``, or ``None`` if it comes from ``default_args`` and the message overrules it."""
-        whole = fields.get("message")
-        whole = {**fields, **(whole if isinstance(whole, dict) else {})}
-        is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None
-        return None if is_overruled and self._reply_is_default else self.reply_to
+        all_fields = fields.get("message")
+        all_fields = {**fields, **(all_fields if isinstance(all_fields, dict) else {})}
+        is_overruled = all_fields.get("template") is not None or all_fields.get("reply_to") is not None
+        return None if is_overruled and self._reply_to_is_default else self.reply_to

@@ -14,30 +14,30 @@ from airflow_provider_itnio.api.values import plain_scalar
 if TYPE_CHECKING:
     from airflow_provider_itnio.message_types import InteractiveDict, TemplateDict
 
-_MOST_BUTTONS: Final = 3
-_MOST_RECIPIENTS: Final = 100
-_BUTTON_OF_LIST: Final = "Choose an answer"
-_TITLE_OF_LIST: Final = "Answers"
+_MAX_BUTTONS: Final = 3
+_MAX_RECIPIENTS: Final = 100
+_LIST_BUTTON: Final = "Choose an answer"
+_LIST_TITLE: Final = "Answers"
 _POSITIONS: Final = range(10)
 """The positions of a WhatsApp template's buttons."""
-_OPTION: Final = re.compile(
+_OPTION_PATH: Final = re.compile(
     r"interactive\.action\.(?:buttons\[(\d+)\]\.reply|sections\[0\]\.rows\[(\d+)\])\.title"
 )
 
 log = NeverRaisingLog(__name__)
 
 
-def interactive_of(question: Any, titles: Mapping[str, Any]) -> InteractiveDict:
+def build_interactive(question: Any, titles: Mapping[str, Any]) -> InteractiveDict:
     """Return a question's ``interactive``: reply buttons for up to three options, a list for more.
 
     :param question: the question's text.
     :param titles: the options' titles by option id.
     """
     options = [{"id": option_id, "title": title} for option_id, title in titles.items()]
-    if len(options) <= _MOST_BUTTONS:
+    if len(options) <= _MAX_BUTTONS:
         action: dict[str, Any] = {"buttons": [{"type": "reply", "reply": option} for option in options]}
         return _interactive("button", question, action)
-    action = {"button": _BUTTON_OF_LIST, "sections": [{"title": _TITLE_OF_LIST, "rows": options}]}
+    action = {"button": _LIST_BUTTON, "sections": [{"title": _LIST_TITLE, "rows": options}]}
     return _interactive("list", question, action)
 
 
@@ -45,7 +45,7 @@ def _interactive(kind: str, question: Any, action: dict[str, Any]) -> Interactiv
     return cast("InteractiveDict", {"type": kind, "body": {"text": question}, "action": action})
 
 
-def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> TemplateDict:
+def build_template(template: Mapping[str, Any], ids: Mapping[str, str]) -> TemplateDict:
     """Set the option ids in the quick-reply buttons of a question's WhatsApp template.
 
     :param template: the result of ``template_message``. The values of its quick replies are option keys. If
@@ -53,50 +53,52 @@ def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> Template
     :param ids: the option ids by option key.
     :raises InvalidMessageError: if the quick replies and the options do not match one to one.
     """
-    given = template.get("components") or []
-    components = list(given) if isinstance(given, (list, tuple)) else [given]
-    buttons = [one for one in components if isinstance(one, Mapping) and one.get("type") == "button"]
-    replies = {id(one): _payload(one) for one in buttons if one.get("sub_type") == "quick_reply"}
+    raw_components = template.get("components") or []
+    components = list(raw_components) if isinstance(raw_components, (list, tuple)) else [raw_components]
+    buttons = [part for part in components if isinstance(part, Mapping) and part.get("type") == "button"]
+    replies = {id(part): _payload(part) for part in buttons if part.get("sub_type") == "quick_reply"}
     if replies:
         if sorted(map(str, replies.values())) != sorted(ids):
             raise InvalidMessageError(
                 "template: must have one quick reply for each option, whose value is the option's key: "
                 f"{', '.join(ids)}; or no quick reply, and they are added"
             )
-        made = [
-            {**one, "parameters": [_parameter(ids[str(replies[id(one)])])]} if id(one) in replies else one
-            for one in components
+        new_components = [
+            {**part, "parameters": [_parameter(ids[str(replies[id(part)])])]} if id(part) in replies else part
+            for part in components
         ]
-        return cast("TemplateDict", {**template, "components": made})
-    taken = {str(one.get("index")) for one in buttons}
-    free = [str(position) for position in _POSITIONS if str(position) not in taken]
-    if len(free) < len(ids):
+        return cast("TemplateDict", {**template, "components": new_components})
+    used_positions = {str(part.get("index")) for part in buttons}
+    free_positions = [str(position) for position in _POSITIONS if str(position) not in used_positions]
+    if len(free_positions) < len(ids):
         raise InvalidMessageError(
-            f"template: at most {len(_POSITIONS)} buttons, {len(taken)} and {len(ids)} options given"
+            f"template: at most {len(_POSITIONS)} buttons, {len(used_positions)} and {len(ids)} options given"
         )
-    added = [
+    new_buttons = [
         {"type": "button", "sub_type": "quick_reply", "index": index, "parameters": [_parameter(option_id)]}
-        for index, option_id in zip(free, ids.values(), strict=False)
+        for index, option_id in zip(free_positions, ids.values(), strict=False)
     ]
-    return cast("TemplateDict", {**template, "components": [*components, *added]})
+    return cast("TemplateDict", {**template, "components": [*components, *new_buttons]})
 
 
 def _quick_replies(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return a WhatsApp template's quick replies in the order in which recipients see them."""
-    given = template.get("components") or []
-    components = given if isinstance(given, (list, tuple)) else [given]
-    replies = (one for one in components if isinstance(one, Mapping) and one.get("sub_type") == "quick_reply")
-    return sorted(replies, key=lambda one: (len(str(one.get("index"))), str(one.get("index"))))
+    raw_components = template.get("components") or []
+    components = raw_components if isinstance(raw_components, (list, tuple)) else [raw_components]
+    replies = (
+        part for part in components if isinstance(part, Mapping) and part.get("sub_type") == "quick_reply"
+    )
+    return sorted(replies, key=lambda part: (len(str(part.get("index"))), str(part.get("index"))))
 
 
-def shows_in_order(template: Any, options: Mapping[str, Any]) -> bool:
+def shows_options_in_order(template: Any, options: Mapping[str, Any]) -> bool:
     """Return whether a question's WhatsApp template shows the options in their order.
 
     :param template: the WhatsApp template, ``None`` for none.
     :param options: the titles by option key.
     """
     replies = _quick_replies(template) if isinstance(template, Mapping) else []
-    return not replies or [str(_payload(one)) for one in replies] == list(options)
+    return not replies or [str(_payload(part)) for part in replies] == list(options)
 
 
 def check_order(template: Any) -> None:
@@ -144,49 +146,49 @@ def check_question(
     from airflow_provider_itnio.api.models import check_fields
     from airflow_provider_itnio.api.question import check_options, options_by_key
 
-    known = None
+    parsed = None
     if not is_unrendered(options):
-        known = options_by_key(options)
-        check_options(known, is_unrendered)
-    _check_if_no_answer(if_no_answer, known)
-    keys = ["any"] if known is None else list(known)
-    titles = {"any": "-"} if known is None else {str(key): title for key, title in known.items()}
+        parsed = options_by_key(options)
+        check_options(parsed, is_unrendered)
+    _check_if_no_answer(if_no_answer, parsed)
+    keys = ["any"] if parsed is None else list(parsed)
+    titles = {"any": "-"} if parsed is None else {str(key): title for key, title in parsed.items()}
     try:
-        check_fields({"interactive": interactive_of(question, titles)}, is_unrendered=is_unrendered)
+        check_fields({"interactive": build_interactive(question, titles)}, is_unrendered=is_unrendered)
     except InvalidMessageError as error:
-        raise InvalidMessageError(*(_named(problem, keys) for problem in error.problems)) from None
+        raise InvalidMessageError(*(_rename_path(problem, keys) for problem in error.problems)) from None
     if template is None or is_unrendered(template):
         return
     if not isinstance(template, Mapping):
         raise InvalidMessageError(
             f"template: must be what template_message(…) returns, {describe_value(template)} given"
         )
-    is_complete = known is not None and not is_unrendered(template.get("components"))
-    made = template_of(template, {key: key for key in keys}) if is_complete else template
-    check_fields({"template": made}, is_unrendered=is_unrendered)
+    is_complete = parsed is not None and not is_unrendered(template.get("components"))
+    with_ids = build_template(template, {key: key for key in keys}) if is_complete else template
+    check_fields({"template": with_ids}, is_unrendered=is_unrendered)
 
 
 def _check_if_no_answer(if_no_answer: Any, options: Mapping[str, Any] | None) -> None:
-    words, if_no_answer = ("fail", "skip"), plain_scalar(if_no_answer)
+    actions, if_no_answer = ("fail", "skip"), plain_scalar(if_no_answer)
     if not isinstance(if_no_answer, str) or (
-        options is not None and if_no_answer not in words and if_no_answer not in options
+        options is not None and if_no_answer not in actions and if_no_answer not in options
     ):
         raise InvalidParameterError(
             f"if_no_answer: must be fail, skip or the key of an option; {describe_value(if_no_answer)} given"
         )
-    if options is not None and if_no_answer in words and if_no_answer in options:
+    if options is not None and if_no_answer in actions and if_no_answer in options:
         raise InvalidParameterError(
             f"if_no_answer: {if_no_answer} is also the key of an option; give the option another key"
         )
 
 
-def _named(problem: str, keys: Sequence[str]) -> str:
+def _rename_path(problem: str, keys: Sequence[str]) -> str:
     """Replace the path in an error by the operator's parameter."""
-    path, mark, words = problem.partition(":")
+    path, separator, text = problem.partition(":")
     if path == "interactive.body.text":
-        return f"question{mark}{words}"
-    if option := _OPTION.fullmatch(path):
-        return f"options.{keys[int(option[1] or option[2])]}{mark}{words}"
+        return f"question{separator}{text}"
+    if option := _OPTION_PATH.fullmatch(path):
+        return f"options.{keys[int(option[1] or option[2])]}{separator}{text}"
     return problem
 
 
@@ -208,7 +210,7 @@ def check_recipients(recipients: Any) -> None:
             read_recipient(entry, f"recipients[{index}]")
 
 
-def numbers_of(recipients: Any) -> list[str]:
+def valid_numbers(recipients: Any) -> list[str]:
     """Return the numbers to ask, each once. An invalid one is logged and left out.
 
     :param recipients: the operator's ``recipients``, rendered.
@@ -231,10 +233,10 @@ def numbers_of(recipients: Any) -> list[str]:
         raise InvalidMessageError(*problems)
     for problem in problems:
         log.error("Not asked: %s", problem)
-    return each_once(numbers)
+    return deduplicate_numbers(numbers)
 
 
-def each_once(numbers: Sequence[str]) -> list[str]:
+def deduplicate_numbers(numbers: Sequence[str]) -> list[str]:
     """Return each number once. Of several spellings of one number, the last is kept.
 
     :param numbers: phone numbers, digits only.
@@ -245,7 +247,7 @@ def each_once(numbers: Sequence[str]) -> list[str]:
 
 
 def _check_count(entries: Sequence[Any]) -> None:
-    if not 1 <= len(entries) <= _MOST_RECIPIENTS:
+    if not 1 <= len(entries) <= _MAX_RECIPIENTS:
         raise InvalidMessageError(
-            f"recipients: must be 1 to {_MOST_RECIPIENTS} phone numbers, {len(entries)} given"
+            f"recipients: must be 1 to {_MAX_RECIPIENTS} phone numbers, {len(entries)} given"
         )

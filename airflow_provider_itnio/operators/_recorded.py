@@ -29,9 +29,9 @@ class RecordedSending(WhatsAppOperator):
     """An operator that sends messages one by one and records the outcome of each."""
 
     _record: DeliveryRecord | None = None
-    _instance_of_record: Any = None
-    _end_wait: Callable[[], None] | None = None
-    _ended_by: BaseException | None = None
+    _record_task_instance: Any = None
+    _cancel_wait: Callable[[], None] | None = None
+    _stop_error: BaseException | None = None
     """The reason why this process must not send or wait any more."""
 
     def _before_rendering(self, context: Context) -> None:
@@ -45,32 +45,32 @@ class RecordedSending(WhatsAppOperator):
 
         :raises NotSentError: if there is a pause; its message was not sent.
         """
-        self._ended_by = NotSentError("Nothing more is sent: the task was ended from outside")
-        if self._end_wait is not None:
-            self._end_wait()
+        self._stop_error = NotSentError("Nothing more is sent: the task was ended from outside")
+        if self._cancel_wait is not None:
+            self._cancel_wait()
 
-    def _record_of(self, context: Context) -> DeliveryRecord:
+    def _delivery_record(self, context: Context) -> DeliveryRecord:
         """Return the delivery record of this try; the same one if the operator is executed again in it."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 
         instance = context.get("ti")
-        if self._record is None or instance is not self._instance_of_record:
+        if self._record is None or instance is not self._record_task_instance:
             self._record = DeliveryRecord.from_context(context, self.task_id)
-            self._instance_of_record = instance
+            self._record_task_instance = instance
             self._finish_after_post_execute()
         return self._record
 
     def _send(self, prepared: PreparedMessage, record: DeliveryRecord) -> Receipt:
-        from airflow_provider_itnio.api.client import end_wait
+        from airflow_provider_itnio.api.client import cancel_wait
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
-        self._stop_if_ended()
+        self._raise_if_stopped()
         hook, recipient = self.hook, prepared.recipient
-        with GracefulTimeout() as limit:
-            record.store.call = limit.call
+        with GracefulTimeout() as timeout:
+            record.store.call = timeout.call
             if self.delivery == "at_most_once":
                 try:
-                    with limit.as_airflow_does():
+                    with timeout.as_airflow_does():
                         record.intend(recipient)
                 except BaseException:  # it may have been written anyway
                     record.withdraw(recipient)
@@ -78,26 +78,26 @@ class RecordedSending(WhatsAppOperator):
             receipt: Receipt | None = None
             try:
                 if record.store:
-                    self._end_wait = end_wait
-                with limit.as_airflow_does():
+                    self._cancel_wait = cancel_wait
+                with timeout.as_airflow_does():
                     receipt = hook.send_prepared(prepared, self.delivery)
             except BaseException as error:
                 if receipt is None:
-                    self._has_failed(recipient, error, record)
+                    self._handle_send_error(recipient, error, record)
                     raise
             record.accepted(receipt)
-        if limit.is_over:
-            self._ended_by = AirflowTaskTimeout("execution_timeout is over")
+        if timeout.is_over:
+            self._stop_error = AirflowTaskTimeout("execution_timeout is over")
         hook.log_accepted(receipt)
         return receipt
 
-    def _stop_if_ended(self) -> None:
+    def _raise_if_stopped(self) -> None:
         """Raise before a further message or a wait, if the task's time is over or the task was ended."""
-        if self._ended_by is not None:
-            raise self._ended_by
+        if self._stop_error is not None:
+            raise self._stop_error
 
-    def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
-        failure = _failure_of(error)
+    def _handle_send_error(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
+        failure = _as_itnio_error(error)
         record.failed(recipient, failure)
         if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
             if is_task_terminated(error):  # with this error, Airflow keeps the state that a person has set
@@ -107,11 +107,11 @@ class RecordedSending(WhatsAppOperator):
             raise failure from (None if failure is error else error)
 
 
-def _failure_of(error: BaseException) -> ItnioError:
+def _as_itnio_error(error: BaseException) -> ItnioError:
     """Return the error of a message whose sending an exception has ended."""
     if isinstance(error, ItnioError):
         return error
-    what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
+    cause = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
     if is_marked_as_not_sent(error):
-        return NotSentError(f"The message was not sent: {what} ended the task while no request was open")
-    return UnknownOutcomeError(f"The message may have been sent: {what} ended the request")
+        return NotSentError(f"The message was not sent: {cause} ended the task while no request was open")
+    return UnknownOutcomeError(f"The message may have been sent: {cause} ended the request")

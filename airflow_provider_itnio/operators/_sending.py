@@ -66,7 +66,7 @@ class WhatsAppOperator(_Operator):
     link_expires_in: timedelta | float = timedelta(hours=1)
     check_link: bool = False
     _record: DeliveryRecord | BroadcastRecord | None = None
-    _finishes = False
+    _finish_is_registered = False
 
     def __init__(self, *, settings: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -96,15 +96,15 @@ class WhatsAppOperator(_Operator):
             if self._record is not None:
                 self._record.finish()
 
-        if not self._finishes:
-            self._finishes = True
+        if not self._finish_is_registered:
+            self._finish_is_registered = True
             run_after_post_execute(self, finish)
 
-    def _is_written_in_dag_file(self) -> bool:
+    def _is_created_in_dag_file(self) -> bool:
         # A mapped operator is made when its task runs. Its values are checked in execute().
         return not is_from_mapped(self)
 
-    def _check_how_it_sends(self) -> None:
+    def _check_sending_options(self) -> None:
         """Check the parameters of the connection and of the requests."""
         check_hook_fields(self)
         check_delivery(self.delivery)
@@ -117,7 +117,7 @@ class WhatsAppOperator(_Operator):
             _check_proxy(self.proxy)
         check_link_options(self.link_expires_in, self.check_link)
 
-    def _forget_timeout_of_sensors(self) -> None:
+    def _ignore_sensor_timeout(self) -> None:
         """Ignore a ``timeout`` in ``default_args`` that is out of range: it is meant for sensors."""
         if self._defaults.get("timeout") is self.timeout is not None:
             try:
@@ -126,7 +126,7 @@ class WhatsAppOperator(_Operator):
                 self.timeout = None
 
     @contextmanager
-    def _failing_as_documented(self) -> Iterator[None]:
+    def _fail_on_permanent_errors(self) -> Iterator[None]:
         """Raise ``AirflowFailException`` for errors that a retry does not help."""
         try:
             yield

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-_FAULTS_OF_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_DATA_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What rendering raises on every attempt, beside Jinja's own errors."""
 
 
@@ -46,28 +46,28 @@ class TemplatedOperator(BaseOperator):
     _own_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that this package renders, by the type that belongs there. Airflow renders all others."""
 
-    _given: Mapping[str, Any] = MappingProxyType({})
-    _mapped: frozenset[str] = frozenset()
-    _partial: Mapping[str, Any] = MappingProxyType({})
+    _explicit_arguments: Mapping[str, Any] = MappingProxyType({})
+    _mapped_names: frozenset[str] = frozenset()
+    _partial_arguments: Mapping[str, Any] = MappingProxyType({})
     _mapped_values: Mapping[str, Any] = MappingProxyType({})
     _mapped_arguments: frozenset[str] = frozenset()
-    _jinja: frozenset[str] = frozenset()
+    _dag_file_jinja: frozenset[str] = frozenset()
     _rendered: Mapping[str, Any] = MappingProxyType({})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note the task's own arguments, before Airflow merges ``default_args`` into them."""
+        """Store the task's own arguments, before Airflow merges ``default_args`` into them."""
         operator = super().__new__(cls)
-        vars(operator)["_given"] = kwargs
+        vars(operator)["_explicit_arguments"] = kwargs
         if kwargs.get("_airflow_from_mapped"):
             tasks = getattr(kwargs.get("dag"), "task_dict", {})
             partial = getattr(tasks.get(kwargs.get("task_id")), "partial_kwargs", {})
-            mapped = _not_in(partial, kwargs)
+            mapped = _changed_names(partial, kwargs)
             if "default_args" in mapped:
                 mapped |= frozenset(kwargs["default_args"] or ())
-            vars(operator)["_mapped"] = mapped
-            vars(operator)["_partial"] = partial
+            vars(operator)["_mapped_names"] = mapped
+            vars(operator)["_partial_arguments"] = partial
             vars(operator)["_mapped_values"] = {name: kwargs.get(name) for name in mapped}
-            vars(operator)["_mapped_arguments"] = _not_in(
+            vars(operator)["_mapped_arguments"] = _changed_names(
                 partial.get("op_kwargs") or {}, kwargs.get("op_kwargs") or {}
             )
         return operator
@@ -75,16 +75,16 @@ class TemplatedOperator(BaseOperator):
     def __init__(self, **kwargs: Any) -> None:
         # Airflow passes the default_args of the DAG, the task group and the task. To a mapped function,
         # Airflow 2 passes their values as its own arguments, too.
-        defaults, given = kwargs.get("default_args") or {}, vars(self).pop("_given", {})
+        defaults, explicit = kwargs.get("default_args") or {}, vars(self).pop("_explicit_arguments", {})
         self._defaults = {
             name: value
             for name, value in defaults.items()
-            if name not in given or (is_from_mapped(self) and given[name] is value)
+            if name not in explicit or (is_from_mapped(self) and explicit[name] is value)
         }
         if is_from_mapped(self):  # Airflow passes it the default_args of other operators, too
-            taken = inspect.signature(BaseOperator.__init__).parameters
+            allowed = inspect.signature(BaseOperator.__init__).parameters
             kwargs = {
-                name: value for name, value in kwargs.items() if name in taken or name not in self._defaults
+                name: value for name, value in kwargs.items() if name in allowed or name not in self._defaults
             }
         super().__init__(**kwargs)
 
@@ -128,22 +128,22 @@ class TemplatedOperator(BaseOperator):
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
         self._before_rendering(context)
-        names = list(template_fields)
-        own = {name: getattr(self, name) for name in names if name in self._own_fields}
+        field_names = list(template_fields)
+        own_values = {name: getattr(self, name) for name in field_names if name in self._own_fields}
         unrendered = {
-            name: value for name, value in own.items() if self._rendered.get(name, self) is not value
+            name: value for name, value in own_values.items() if self._rendered.get(name, self) is not value
         }
-        data = self._data_among(unrendered, context)
-        rest = [name for name in names if name not in self._own_fields and name not in data]
+        data = self._check_data_fields(unrendered, context)
+        other_names = [name for name in field_names if name not in self._own_fields and name not in data]
         arguments = getattr(self, "op_kwargs", None) or {}
-        seen = seen_oids | {id(arguments[name]) for name in self._arguments_of_data(context)}
-        super()._do_render_template_fields(self, rest, context, jinja_env, seen)
+        seen = seen_oids | {id(arguments[name]) for name in self._data_argument_names(context)}
+        super()._do_render_template_fields(self, other_names, context, jinja_env, seen)
         renderer = self._field_renderer(context, jinja_env)
         for name, value in unrendered.items():
             if name not in data and value is not None:
                 # Not by setattr, with which Airflow would search all of the data for references to tasks.
-                object.__setattr__(self, name, self._rendered_field(renderer, name, value))
-        self._rendered = {**self._rendered, **{name: getattr(self, name) for name in names}}
+                object.__setattr__(self, name, self._render_field(renderer, name, value))
+        self._rendered = {**self._rendered, **{name: getattr(self, name) for name in field_names}}
 
     def _before_rendering(self, context: Context) -> None:
         """Act before the first field. No code here runs earlier when Airflow 2 resumes a deferred task."""
@@ -171,7 +171,7 @@ class TemplatedOperator(BaseOperator):
 
         return SandboxedEnvironment(undefined=StrictUndefined)
 
-    def _rendered_field(self, renderer: FieldRenderer, name: str, value: Any) -> Any:
+    def _render_field(self, renderer: FieldRenderer, name: str, value: Any) -> Any:
         from jinja2 import TemplateError
 
         try:
@@ -182,40 +182,40 @@ class TemplatedOperator(BaseOperator):
                 raise cause from None
             if isinstance(error, NotSentError):
                 raise
-            if cause is None or isinstance(cause, (TemplateError, *_FAULTS_OF_DATA)):
+            if cause is None or isinstance(cause, (TemplateError, *_DATA_ERRORS)):
                 raise AirflowFailException(f"InvalidMessageError: {error}") from error
             raise NotSentError(str(error)) from cause
 
     # --- fields that are data -------------------------------------------------------------------------------
 
-    def _data_among(self, fields: Mapping[str, Any], context: Context) -> frozenset[str]:
+    def _check_data_fields(self, fields: Mapping[str, Any], context: Context) -> frozenset[str]:
         """Return the names of the fields that are data.
 
         :raises AirflowFailException: if data contain Jinja, and a subclass built another field with Jinja.
         """
-        data = self._fields_of_data(context)
+        data = self._data_field_names(context)
         if any(_may_be_jinja(leaf) for name in data for _, leaf in leaves(self._mapped_values.get(name))):
             mapped = {name: value for name, value in self._mapped_values.items() if name not in data}
-            written = {*jinja_texts([dict(self._partial), self._defaults, mapped])}
+            dag_file_texts = {*jinja_texts([dict(self._partial_arguments), self._defaults, mapped])}
             for name in fields.keys() - data:
-                _refuse_jinja(written, name, fields[name])
+                _refuse_jinja(dag_file_texts, name, fields[name])
         return data
 
     def _context_for(self, fields: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         """Return the context for Jinja in fields: empty unless all of the Jinja is in the DAG file."""
-        return context if self._jinja.issuperset(jinja_texts(fields)) else {}
+        return context if self._dag_file_jinja.issuperset(jinja_texts(fields)) else {}
 
-    def _fields_of_data(self, context: Context) -> frozenset[str]:
+    def _data_field_names(self, context: Context) -> frozenset[str]:
         """Return the names of a mapped task's fields whose values are output of an upstream task."""
         mapped = self._mapped_operator()
         if mapped is not None and hasattr(mapped, "op_kwargs_expand_input"):
             return frozenset()
-        return self._given_by_data(getattr(mapped, "expand_input", None), self._mapped, context)
+        return self._names_from_upstream(getattr(mapped, "expand_input", None), self._mapped_names, context)
 
-    def _arguments_of_data(self, context: Context) -> frozenset[str]:
+    def _data_argument_names(self, context: Context) -> frozenset[str]:
         """Return the names of a mapped function's arguments whose values are output of an upstream task."""
         expanded = getattr(self._mapped_operator(), "op_kwargs_expand_input", None)
-        return self._given_by_data(expanded, self._mapped_arguments, context)
+        return self._names_from_upstream(expanded, self._mapped_arguments, context)
 
     def _mapped_operator(self) -> Any:
         if not is_from_mapped(self):
@@ -223,11 +223,11 @@ class TemplatedOperator(BaseOperator):
         dag = self.get_dag()
         return None if dag is None else dag.task_dict.get(self.task_id)
 
-    def _given_by_data(self, expanded: Any, names: frozenset[str], context: Context) -> frozenset[str]:
+    def _names_from_upstream(self, expanded: Any, names: frozenset[str], context: Context) -> frozenset[str]:
         """Return the names except those whose values the DAG file gives ``.expand`` or ``.expand_kwargs``."""
         value = getattr(expanded, "value", None)
         if isinstance(value, Mapping):  # of .expand
-            return frozenset(name for name in names if name not in value or _is_resolved(value[name]))
+            return frozenset(name for name in names if name not in value or _is_resolvable(value[name]))
         index = getattr(context.get("ti"), "map_index", None)
         if isinstance(value, Sequence) and isinstance(index, int) and 0 <= index < len(value):
             value = value[index]  # of .expand_kwargs, with a list in the DAG file
@@ -235,10 +235,10 @@ class TemplatedOperator(BaseOperator):
 
     # --- Jinja that was not rendered ------------------------------------------------------------------------
 
-    def _note_jinja(self) -> None:
+    def _record_jinja(self) -> None:
         """Remember the Jinja of the DAG file, to find it in fields that were never rendered."""
         fields = {name: getattr(self, name, None) for name in self._own_fields}
-        self._jinja = frozenset(text for field in fields.values() for text in jinja_texts(field))
+        self._dag_file_jinja = frozenset(text for field in fields.values() for text in jinja_texts(field))
         if not is_from_mapped(self):
             for name, field in fields.items():
                 check_functions(field, name)
@@ -250,10 +250,10 @@ class TemplatedOperator(BaseOperator):
                 continue
             for path, leaf in leaves(getattr(self, name, None), name):
                 if isinstance(leaf, str):
-                    is_left = any(jinja in leaf for jinja in self._jinja)
+                    is_unrendered = any(jinja in leaf for jinja in self._dag_file_jinja)
                 else:
-                    is_left = is_rendered_later(leaf) and not _is_literal(leaf)
-                if is_left:
+                    is_unrendered = is_rendered_later(leaf) and not _is_literal(leaf)
+                if is_unrendered:
                     raise InvalidMessageError(
                         f"{path}: not rendered, because execute() was called directly and not by Airflow. "
                         "Call render_template_fields(context) before it, or send from Python with "
@@ -266,9 +266,9 @@ def _may_be_jinja(value: object) -> bool:
     return isinstance(value, str) and (is_rendered_later(value) or value.rstrip().endswith("{"))
 
 
-def _refuse_jinja(written: set[str], name: str, value: Any) -> None:
+def _refuse_jinja(dag_file_texts: set[str], name: str, value: Any) -> None:
     for path, leaf in leaves(value, name):
-        if isinstance(leaf, str) and is_rendered_later(leaf) and leaf not in written:
+        if isinstance(leaf, str) and is_rendered_later(leaf) and leaf not in dag_file_texts:
             raise AirflowFailException(
                 f"InvalidMessageError: {path}: contains Jinja, and the output of an upstream task, which is "
                 f"never rendered, does too: {describe_value(leaf)}. Map over the operator's own parameter, "
@@ -276,18 +276,20 @@ def _refuse_jinja(written: set[str], name: str, value: Any) -> None:
             )
 
 
-def _not_in(partial: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name, value in given.items() if not _is_same(partial.get(name, partial), value))
+def _changed_names(partial: Mapping[str, Any], arguments: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(
+        name for name, value in arguments.items() if not _is_equal(partial.get(name, partial), value)
+    )
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_equal(left: Any, right: Any) -> bool:
     try:
-        return one is other or bool(one == other)
+        return left is right or bool(left == right)
     except Exception:  # data of any type, whose comparison may raise
         return False
 
 
-def _is_resolved(value: Any) -> bool:
+def _is_resolvable(value: Any) -> bool:
     """Return whether a value in a DAG file is a reference that Airflow resolves when the task runs."""
     return hasattr(type(value), "resolve")
 

@@ -24,7 +24,7 @@ from airflow_provider_itnio.api.errors import (
     ReceiverError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
-from airflow_provider_itnio.api.message_ids import why_not_waited_for
+from airflow_provider_itnio.api.message_ids import message_id_problem
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 WaitFor: TypeAlias = Literal["accepted", "sent", "delivered", "read"]
 """The status of a message at which the task succeeds."""
 
-_LONGEST: Final = timedelta(days=7)
+_MAX_WAIT: Final = timedelta(days=7)
 _WAIT_TIMEOUT: Final = 600.0
 """Seconds, the default of ``wait_timeout``."""
-OF_TRIGGERER: Final = timedelta(minutes=5)
+TRIGGERER_MARGIN: Final = timedelta(minutes=5)
 """Added to a deferral's timeout, so that a triggerer can restart."""
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """Airflow's error for a deferral that took longer than its ``timeout``."""
@@ -47,35 +47,35 @@ _TRIGGER_TIMEOUT: Final = "Trigger timeout"
 log = NeverRaisingLog(__name__)
 
 
-def seconds_of(wait_timeout: object, name: str = "wait_timeout") -> float:
+def wait_seconds(wait_timeout: object, name: str = "wait_timeout") -> float:
     """Check a time to wait, and return it in seconds.
 
     :param wait_timeout: 1 s to 7 days, a timedelta or seconds.
     :param name: the parameter's name, for the error.
     :raises InvalidParameterError: if it is no such time, or out of its range.
     """
-    return check_seconds(name, wait_timeout, 1, _LONGEST.total_seconds())
+    return check_seconds(name, wait_timeout, 1, _MAX_WAIT.total_seconds())
 
 
-def check_deferrable(given: object) -> None:
+def check_deferrable(deferrable: object) -> None:
     """Check the parameter ``deferrable``.
 
-    :param given: the task's parameter; ``None`` for Airflow's default.
+    :param deferrable: the task's parameter; ``None`` for Airflow's default.
     :raises InvalidParameterError: if it is neither a bool nor ``None``, such as the text "no".
     """
-    if given is not None:
-        check_flag("deferrable", given)
+    if deferrable is not None:
+        check_flag("deferrable", deferrable)
 
 
-def is_deferrable(given: bool | None) -> bool:
+def is_deferrable(deferrable: bool | None) -> bool:
     """Return whether a task waits in the triggerer.
 
-    :param given: the task's ``deferrable``; ``None`` for ``[operators] default_deferrable``.
+    :param deferrable: the task's ``deferrable``; ``None`` for ``[operators] default_deferrable``.
     """
     from airflow.providers.common.compat.sdk import conf
 
-    if given is not None:
-        return given
+    if deferrable is not None:
+        return deferrable
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
@@ -100,7 +100,7 @@ def check_wait(wait_for: object, wait_timeout: object, defaults: Collection[str]
         waits for nothing.
     """
     check_choice("wait_for", wait_for, ("accepted", *REACHABLE))
-    is_own = seconds_of(wait_timeout) != _WAIT_TIMEOUT and "wait_timeout" not in defaults
+    is_own = wait_seconds(wait_timeout) != _WAIT_TIMEOUT and "wait_timeout" not in defaults
     if is_own and wait_for == "accepted":
         raise InvalidParameterError(
             'wait_timeout: needs wait_for="sent", "delivered" or "read"; without it, the task does not wait'
@@ -130,13 +130,13 @@ def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = Fals
         log.warning("%s. The task waits for the messages of a previous try anyway", error)
 
 
-def check_can_be_waited_for(receipt: ReceiptDict) -> None:
+def check_message_id_is_usable(receipt: ReceiptDict) -> None:
     """Check that pushes can be matched to a message, which needs a usable id.
 
     :param receipt: the receipt.
     :raises AirflowFailException: at once and without retries, if the id is not usable.
     """
-    if problem := why_not_waited_for(receipt["message_id"]):
+    if problem := message_id_problem(receipt["message_id"]):
         number = mask_phone(receipt["recipient"])
         error = NotDeliveredError(
             f"The {receipt['type']} message to {number} was accepted by Itniotech and {problem}",
@@ -178,10 +178,10 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
     """
     while True:
         try:
-            incoming = hook.incoming(**wait.what_to_read())
-            pause = wait.take(incoming, hook.message_status(**wait.what_to_ask()))
-            if pause is not None and (again := wait.to_open()):
-                hook.open_question(*again)
+            incoming = hook.incoming(**wait.incoming_query())
+            pause = wait.take(incoming, hook.message_status(**wait.status_query()))
+            if pause is not None and (open_arguments := wait.to_open()):
+                hook.open_question(*open_arguments)
                 wait.opened()
         except MAY_PASS as error:
             pause = wait.take_error(error)
@@ -204,13 +204,13 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
     message_id, recipient = receipt["message_id"], receipt["recipient"]
     number = mask_phone(recipient)
     message = f"The {receipt['type']} message to {number} ({message_id.replace(recipient, number)})"
-    last = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
-    status = last["status"]
+    last_status = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
+    status = last_status["status"]
     if status == "failed":
         raise NotDeliveredError(
-            f"{message} was accepted by Itniotech and then failed: {last['failure']}",
+            f"{message} was accepted by Itniotech and then failed: {last_status['failure']}",
             status=status,
-            code=last.get("code"),
+            code=last_status.get("code"),
         )
     if STATUS_ORDER.index(status) < STATUS_ORDER.index(until):
         within = f"{until} within {timedelta(seconds=seconds)}"
@@ -222,11 +222,11 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
             f"{message} was accepted by Itniotech, and {outcome}",
             status=status,
         )
-    log.info("%s was %s at %s", message, status, last["at"])
-    return cast("ReceiptDict", {**receipt, "status": status, "status_at": last["at"]})
+    log.info("%s was %s at %s", message, status, last_status["at"])
+    return cast("ReceiptDict", {**receipt, "status": status, "status_at": last_status["at"]})
 
 
-_AS_IT_IS: Final = (AirflowFailException, AirflowSkipException)
+_FINAL_EXCEPTIONS: Final = (AirflowFailException, AirflowSkipException)
 """Exceptions that already end the task without retries."""
 
 _NOTHING_PUSHED: Final = (
@@ -248,7 +248,7 @@ def end_retries(operator: Any) -> None:
 
 
 @contextmanager
-def never_sending_again(operator: Any, record: DeliveryRecord, recipient: str) -> Iterator[None]:
+def prevent_resend(operator: Any, record: DeliveryRecord, recipient: str) -> Iterator[None]:
     """Turn errors during a wait into failures after which no retry sends the message again.
 
     With a delivery record, a retry continues the wait. Without one (before Airflow 3.3), a retry would send
@@ -269,7 +269,7 @@ def never_sending_again(operator: Any, record: DeliveryRecord, recipient: str) -
             raise
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     except (Exception, AirflowTaskTimeout) as error:
-        if record.store or isinstance(error, _AS_IT_IS):
+        if record.store or isinstance(error, _FINAL_EXCEPTIONS):
             raise
         raise AirflowFailException(
             f"{type(error).__name__}: {error}. Not retried: the message was accepted, and without a delivery "

@@ -15,25 +15,25 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.operators._fallback import (
-    came_outside_window,
     check_fallback,
+    failed_outside_window,
     is_window_closed,
     prepare_fallback,
 )
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
 from airflow_provider_itnio.operators._recorded import RecordedSending
 from airflow_provider_itnio.operators._waiting import (
-    OF_TRIGGERER,
+    TRIGGERER_MARGIN,
     WaitFor,
-    check_can_be_waited_for,
     check_deferrable,
+    check_message_id_is_usable,
     check_receiver,
     check_wait,
     is_deferrable,
     is_trigger_timeout,
-    never_sending_again,
-    seconds_of,
+    prevent_resend,
     wait_for_status,
+    wait_seconds,
     with_status,
 )
 from airflow_provider_itnio.templating import is_rendered_later
@@ -190,15 +190,15 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         check_link: bool = False,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
-        own = locals()
-        super().__init__(settings={name: own[name] for name in SETTINGS}, **kwargs)
+        arguments = locals()
+        super().__init__(settings={name: arguments[name] for name in SETTINGS}, **kwargs)
         self.recipient = recipient
         self.wait_for = wait_for
         self.wait_timeout = wait_timeout
         self.deferrable = deferrable
         self.fallback = fallback
-        self._note_jinja()
-        if self._is_written_in_dag_file():
+        self._record_jinja()
+        if self._is_created_in_dag_file():
             check_wait(wait_for, wait_timeout, self._defaults)
             check_deferrable(deferrable)
             check_fallback(fallback, is_rendered_later)
@@ -214,25 +214,25 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         """
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        with self._failing_as_documented():
+        with self._fail_on_permanent_errors():
             check_delivery(self.delivery)
             check_wait(self.wait_for, self.wait_timeout, self._defaults)
             check_deferrable(self.deferrable)
             self._refuse_unrendered("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
             check_fallback(self.fallback)
             recipient = normalize_phone(self.recipient)
-        record = self._record_of(context)
-        return self._go_on(context, recipient, record, record.begin(recipient))
+        record = self._delivery_record(context)
+        return self._send_or_resume(context, recipient, record, record.begin(recipient))
 
-    def _go_on(
+    def _send_or_resume(
         self, context: Context, recipient: str, record: DeliveryRecord, previous: PreviousOutcome | None
     ) -> ReceiptDict:
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
-        from airflow_provider_itnio.operators._nothing_sent import receipt_of_previous_try
+        from airflow_provider_itnio.operators._previous_try import receipt_of_previous_try
 
         if previous is not None:
             if not is_sent_again(previous.outcome, previous.cleared, self.delivery):
-                return self._wait(receipt_of_previous_try(recipient, previous), record)
+                return self._wait_for_status(receipt_of_previous_try(recipient, previous), record)
             if previous.outcome == "unknown":
                 log.warning("Sending it again, although a previous try may have sent it: %s", previous.why)
             if self.fallback is None and record.uses_fallback(recipient):
@@ -240,11 +240,11 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                     raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
                 record.use_message(recipient)
         fields = {} if record.uses_fallback(recipient) else self._built_message(context)
-        with self._failing_as_documented():
-            receipt = self._send(self._prepared(recipient, fields, record), record)
-        return self._wait(receipt.as_dict(), record)
+        with self._fail_on_permanent_errors():
+            receipt = self._send(self._prepare(recipient, fields, record), record)
+        return self._wait_for_status(receipt.as_dict(), record)
 
-    def _prepared(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> PreparedMessage:
+    def _prepare(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> PreparedMessage:
         """Return the prepared message: of these fields, or the fallback."""
         hook, fallback = self.hook, self.fallback
         if record.uses_fallback(recipient):
@@ -257,7 +257,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 return prepare_fallback(hook, recipient, fallback)
             return prepared
         if self.wait_for != "accepted" or fallback is not None:
-            check_receiver(hook, seconds_of(self.wait_timeout))
+            check_receiver(hook, wait_seconds(self.wait_timeout))
         return prepared
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> ReceiptDict:
@@ -267,13 +267,13 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         :param event: the result of the wait, with the message's receipt: ``dag.test()`` passes nothing else.
         """
         receipt: ReceiptDict = event["receipt"]
-        record = self._record_of(context)
+        record = self._delivery_record(context)
         previous = record.previous_outcome(receipt["recipient"])
-        is_this = previous and previous.receipt and previous.receipt["message_id"] == receipt["message_id"]
-        if previous and previous.is_fallback and not is_this:
+        is_same = previous and previous.receipt and previous.receipt["message_id"] == receipt["message_id"]
+        if previous and previous.is_fallback and not is_same:
             # This method has run before, in a worker that died.
-            return self._go_on(context, receipt["recipient"], record, previous)
-        return self._ended(receipt, event, record)
+            return self._send_or_resume(context, receipt["recipient"], record, previous)
+        return self._handle_wait_result(receipt, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. No error, not even one of Airflow's, lets a retry send the message again.
@@ -286,27 +286,27 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         """
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        record = self._record_of(context)
+        record = self._delivery_record(context)
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
-        with self._failing_as_documented(), never_sending_again(self, record, receipt.get("recipient", "")):
+        with self._fail_on_permanent_errors(), prevent_resend(self, record, receipt.get("recipient", "")):
             if is_trigger_timeout(next_kwargs) and record.store:
                 previous = record.previous_outcome(normalize_phone(self.recipient))
                 if previous and previous.receipt:
                     message_id = previous.receipt["message_id"]
                     until = self.wait_for
                     event = {} if until == "accepted" else wait_for_status(self.hook, message_id, until, 0)
-                    return self._ended(previous.receipt, event, record)
+                    return self._handle_wait_result(previous.receipt, event, record)
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:
+    def _wait_for_status(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:
         """Wait until the message has reached ``wait_for``, and return the receipt."""
         if self.wait_for == "accepted":
             return receipt
-        message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
+        message_id, seconds = receipt["message_id"], wait_seconds(self.wait_timeout)
         log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
-        with self._failing_as_documented(), never_sending_again(self, record, receipt["recipient"]):
-            self._stop_if_ended()
-            check_can_be_waited_for(receipt)
+        with self._fail_on_permanent_errors(), prevent_resend(self, record, receipt["recipient"]):
+            self._raise_if_stopped()
+            check_message_id_is_usable(receipt)
             if is_deferrable(self.deferrable):
                 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 
@@ -315,22 +315,24 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                         [message_id], self.wait_for, time.time() + seconds, self.itnio_conn_id, receipt
                     ),
                     method_name="execute_complete",
-                    timeout=timedelta(seconds=seconds) + OF_TRIGGERER if record.store else None,
+                    timeout=timedelta(seconds=seconds) + TRIGGERER_MARGIN if record.store else None,
                 )
             event = wait_for_status(self.hook, message_id, self.wait_for, seconds)
-            return self._ended(receipt, event, record)
+            return self._handle_wait_result(receipt, event, record)
 
-    def _ended(self, receipt: ReceiptDict, event: Mapping[str, Any], record: DeliveryRecord) -> ReceiptDict:
+    def _handle_wait_result(
+        self, receipt: ReceiptDict, event: Mapping[str, Any], record: DeliveryRecord
+    ) -> ReceiptDict:
         """Return the receipt of a message that reached ``wait_for``, or send the fallback and wait for it."""
         try:
-            return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
+            return with_status(receipt, event, self.wait_for, wait_seconds(self.wait_timeout))
         except NotDeliveredError as error:
             if error.status != "failed" and event.get("left"):
-                return self._wait(receipt, record)  # for a later status: the DAG file has changed
-            if self.fallback is None or not came_outside_window(receipt, error):
+                return self._wait_for_status(receipt, record)  # for a later status: the DAG file has changed
+            if self.fallback is None or not failed_outside_window(receipt, error):
                 raise
             log.warning("%s. The fallback, a WhatsApp template, is sent instead", error)
             recipient = receipt["recipient"]
             prepared = prepare_fallback(self.hook, recipient, self.fallback)
             record.fall_back(recipient, error)
-        return self._wait(self._send(prepared, record).as_dict(), record)
+        return self._wait_for_status(self._send(prepared, record).as_dict(), record)

@@ -23,20 +23,20 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._asking import AskingOperator, nothing_was_pushed, with_unasked
+from airflow_provider_itnio.operators._asking import AskingOperator, no_push_error, with_unasked
 from airflow_provider_itnio.operators._question import (
     check_question,
     check_recipients,
-    each_once,
-    numbers_of,
+    deduplicate_numbers,
+    valid_numbers,
 )
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
-    OF_TRIGGERER,
+    TRIGGERER_MARGIN,
     is_deferrable,
     is_trigger_timeout,
-    never_sending_again,
-    seconds_of,
+    prevent_resend,
+    wait_seconds,
 )
 from airflow_provider_itnio.templating import is_rendered_later
 
@@ -167,19 +167,19 @@ class WhatsAppAskOperator(AskingOperator):
         proxy: str | None = None,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
-        own = locals()
-        super().__init__(settings={name: own[name] for name in _SETTINGS}, **kwargs)
-        self._forget_timeout_of_sensors()
+        arguments = locals()
+        super().__init__(settings={name: arguments[name] for name in _SETTINGS}, **kwargs)
+        self._ignore_sensor_timeout()
         if self._defaults.get("template") is template:  # another operator's message
             self.template = template = None
-        self._note_jinja()
-        self._note_order()
-        if self._is_written_in_dag_file():
+        self._record_jinja()
+        self._record_option_order()
+        if self._is_created_in_dag_file():
             check_recipients(recipients)
             check_question(question, options, template, if_no_answer, is_rendered_later)
-            seconds_of(answer_within, "answer_within")
+            wait_seconds(answer_within, "answer_within")
             self._check_flags()
-            self._check_how_it_sends()
+            self._check_sending_options()
 
     def execute(self, context: Context) -> AnswerDict:
         """Ask the recipients that no previous try has asked, and wait for the answer.
@@ -189,54 +189,56 @@ class WhatsAppAskOperator(AskingOperator):
         from airflow_provider_itnio.api.question import Question
         from airflow_provider_itnio.delivery.question_record import previous_question, write_question
 
-        with self._failing_as_documented(), self._closing_on_failure():
+        with self._fail_on_permanent_errors(), self._close_on_failure():
             check_delivery(self.delivery)
             self._check_flags()
-            seconds = seconds_of(self.answer_within, "answer_within")
+            seconds = wait_seconds(self.answer_within, "answer_within")
             self._check_rendered(context)
-            numbers = rest = everyone = numbers_of(self.recipients)
-            record = self._record_of(context)
+            numbers = to_ask = all_numbers = valid_numbers(self.recipients)
+            record = self._delivery_record(context)
             previous, question_id = previous_question(record.store), Question.new_id()
-            now, perhaps_asked = time.time(), frozenset[str]()
+            now, possibly_asked = time.time(), frozenset[str]()
             begun_at = now
             if previous is not None:
-                question = self._question(context, previous.id, previous.begun_at, previous.ends_at)
-                everyone = each_once([*previous.numbers, *numbers])
-                question, unasked, unrecorded = self._previously_asked(
-                    replace(question, **previous.shown), everyone, record
+                question = self._new_question(context, previous.id, previous.begun_at, previous.ends_at)
+                all_numbers = deduplicate_numbers([*previous.numbers, *numbers])
+                question, unasked, unrecorded = self._apply_previous_outcomes(
+                    replace(question, **previous.shown), all_numbers, record
                 )
                 has_changed = self._shows_other_options(question)
-                rest = [number for number in unasked if number in numbers]
+                to_ask = [number for number in unasked if number in numbers]
                 if previous.answer is not None:
                     log.info("A previous try of this task has received the answer")
                     return cast("AnswerDict", previous.answer)
                 if question.asked and previous.cursor:  # an answered question must not be opened again
                     question = replace(question, cursor=previous.cursor)
-                    if answer := self._answer_meanwhile(question):
-                        return self._ended(question, {"answer": answer}, record)
+                    if answer := self._read_missed_answer(question):
+                        return self._handle_wait_result(question, {"answer": answer}, record)
                 if question.asked and time.time() < previous.ends_at:
                     log.info("A previous try of this task has sent the question. Waiting for its answer")
                     if has_changed:
                         log.warning(
                             "The options have changed since the question was sent: the old ones are used"
                         )
-                    question = self._opened(question, everyone)
-                    write_question(record.store, question, everyone)
-                    return self._ask(question, rest, record)
+                    question = self._register(question, all_numbers)
+                    write_question(record.store, question, all_numbers)
+                    return self._ask(question, to_ask, record)
                 if question.was_accepted:
-                    question = self._opened(question, everyone)
-                    found = self._wait_in_worker(question)  # an answer that came in time and was not read
-                    if found["answer"] or found["problem"] or previous.cleared == "no":
-                        return self._ended(question, found, record)
+                    question = self._register(question, all_numbers)
+                    result = self._wait_in_worker(question)  # an answer that came in time and was not read
+                    if result["answer"] or result["problem"] or previous.cleared == "no":
+                        return self._handle_wait_result(question, result, record)
                 if question.asked:
-                    rest = numbers
+                    to_ask = numbers
                 elif not has_changed:  # a worker may have died after it sent the question
                     question_id, begun_at = previous.id, previous.begun_at
-                    perhaps_asked = frozenset(unrecorded) & frozenset(previous.numbers)
-            question = self._opened(self._question(context, question_id, begun_at, now + seconds), numbers)
+                    possibly_asked = frozenset(unrecorded) & frozenset(previous.numbers)
+            question = self._register(
+                self._new_question(context, question_id, begun_at, now + seconds), numbers
+            )
             write_question(record.store, question, numbers)
             record.about = question.id
-            return self._ask(question, rest, record, perhaps_asked)
+            return self._ask(question, to_ask, record, possibly_asked)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
         """Resume after the wait in the triggerer.
@@ -246,15 +248,15 @@ class WhatsAppAskOperator(AskingOperator):
         """
         from airflow_provider_itnio.api.question import Question
 
-        record, question = self._record_of(context), Question.from_dict(event["question"])
-        self._is_open = question
-        numbers = list(dict.fromkeys(one.recipient for one in question.asked))
-        known, rest, _ = self._previously_asked(replace(question, asked=()), numbers, record)
-        if {one.message_id for one in known.asked} - {one.message_id for one in question.asked}:
+        record, question = self._delivery_record(context), Question.from_dict(event["question"])
+        self._open_question = question
+        numbers = list(dict.fromkeys(sent.recipient for sent in question.asked))
+        known, to_ask, _ = self._apply_previous_outcomes(replace(question, asked=()), numbers, record)
+        if {sent.message_id for sent in known.asked} - {sent.message_id for sent in question.asked}:
             # This method has run before, in a worker that died after it sent a WhatsApp template.
             unclear = event.get("unclear", "")
-            return self._ask(replace(known, cursor=event["cursor"], unclear=unclear), rest, record)
-        return self._ended(question, event, record)
+            return self._ask(replace(known, cursor=event["cursor"], unclear=unclear), to_ask, record)
+        return self._handle_wait_result(question, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. No error, not even one of Airflow's, lets a retry send the question again.
@@ -263,12 +265,12 @@ class WhatsAppAskOperator(AskingOperator):
         :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
-        record = self._record_of(context)
-        with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(self, record, ""):
+        record = self._delivery_record(context)
+        with self._fail_on_permanent_errors(), self._close_on_failure(), prevent_resend(self, record, ""):
             if is_trigger_timeout(next_kwargs) and record.store:
                 return self.execute(context)  # no triggerer has read the answers
-            if next_method == _FAILED:
-                self._close_of_task(context)
+            if next_method == _FAIL_METHOD:
+                self._close_task_questions(context)
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _ask(
@@ -276,11 +278,11 @@ class WhatsAppAskOperator(AskingOperator):
         question: Question,
         numbers: Sequence[str],
         record: DeliveryRecord,
-        perhaps_asked: Collection[str] = (),
+        possibly_asked: Collection[str] = (),
     ) -> AnswerDict:
         """Send the question to each number, and wait for the answer if a message was accepted.
 
-        From the numbers in ``perhaps_asked``, answers from before this message count, too.
+        From the numbers in ``possibly_asked``, answers from before this message count, too.
         """
         from airflow_provider_itnio.delivery.question_record import write_question
 
@@ -288,109 +290,111 @@ class WhatsAppAskOperator(AskingOperator):
         unasked: dict[str, str] = {}
         with ExitStack() as stack:
             if question.was_accepted:
-                stack.enter_context(never_sending_again(self, record, ""))
-            by_template = self._by_template(numbers, record)
-            for place, number in enumerate(numbers):
+                stack.enter_context(prevent_resend(self, record, ""))
+            no_window = self._numbers_for_template(numbers, record)
+            for index, number in enumerate(numbers):
                 if question.was_accepted and time.time() >= question.ends_at:
                     unasked[number] = "the time for an answer is over"
                     continue
                 try:
-                    prepared = self._prepared(question, number, record, by_template=number in by_template)
+                    prepared = self._prepare(question, number, record, use_template=number in no_window)
                     receipt = self._send(prepared, record)
                 except ItnioError as error:
                     log.error("The question to %s: %s: %s", mask_phone(number), type(error).__name__, error)
                     errors.append(error)
-                    self._stop_if_ended()
+                    self._raise_if_stopped()
                     if isinstance(error, UnknownOutcomeError):
                         question = question.with_unknown(number)
                     if getattr(error, "affects_all", False):
-                        unasked |= dict.fromkeys(numbers[place:], f"{type(error).__name__}: {error}")
+                        unasked |= dict.fromkeys(numbers[index:], f"{type(error).__name__}: {error}")
                         break
                     if isinstance(error, NotSentError):
                         unasked[number] = f"{type(error).__name__}: {error}"
                     continue
                 if not question.was_accepted:
-                    stack.enter_context(never_sending_again(self, record, ""))
-                    question = self._begun_now(question, numbers, record)
-                question = question.with_receipt(receipt.as_dict(), is_first=number not in perhaps_asked)
-            self._stop_if_ended()
+                    stack.enter_context(prevent_resend(self, record, ""))
+                    question = self._reset_end(question, numbers, record)
+                question = question.with_receipt(receipt.as_dict(), is_first=number not in possibly_asked)
+            self._raise_if_stopped()
             if question.was_accepted:
-                return self._wait(with_unasked(question, unasked), record)
-            self._close(question)
+                return self._wait_for_answer(with_unasked(question, unasked), record)
+            self._close_question(question)
         if errors:
             with suppress(RecordError):  # so that a retry knows that the other numbers were not asked
-                write_question(record.store, question, [one.recipient for one in question.asked])
+                write_question(record.store, question, [sent.recipient for sent in question.asked])
             raise max(errors, key=lambda error: retries_may_help(error, self.delivery))
         raise AirflowFailException(
             "Nothing sent: in a previous try of this task the question was refused, or may have been sent "
             "(see that try's log). Fix the cause, then clear the task to ask again"
         )
 
-    def _wait(self, question: Question, record: DeliveryRecord) -> AnswerDict:
-        left = question.ends_at - time.time()
-        log.info("Waiting for an answer, %s at most", timedelta(seconds=max(0, math.ceil(left))))
-        if left > 0 and is_deferrable(self.deferrable):
+    def _wait_for_answer(self, question: Question, record: DeliveryRecord) -> AnswerDict:
+        remaining_seconds = question.ends_at - time.time()
+        log.info("Waiting for an answer, %s at most", timedelta(seconds=max(0, math.ceil(remaining_seconds))))
+        if remaining_seconds > 0 and is_deferrable(self.deferrable):
             from airflow_provider_itnio.triggers.whatsapp import WhatsAppAnswerTrigger
 
-            self._is_open = None  # for the trigger to close
+            self._open_question = None  # for the trigger to close
             self.defer(
                 trigger=WhatsAppAnswerTrigger(
                     question.as_dict(), self.template is not None, self.itnio_conn_id
                 ),
                 method_name="execute_complete",
-                timeout=timedelta(seconds=left) + OF_TRIGGERER if record.store else None,
+                timeout=timedelta(seconds=remaining_seconds) + TRIGGERER_MARGIN if record.store else None,
             )
-        return self._ended(question, self._wait_in_worker(question), record)
+        return self._handle_wait_result(question, self._wait_in_worker(question), record)
 
-    def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
+    def _handle_wait_result(
+        self, question: Question, result: Mapping[str, Any], record: DeliveryRecord
+    ) -> AnswerDict:
         """Return the answer, send the WhatsApp template where the question failed, or end without answer."""
         from airflow_provider_itnio.delivery.question_record import write_question
 
-        if answer := found["answer"]:
-            write_question(record.store, question, [one.recipient for one in question.asked], answer)
-            self._close(question, answer["answered_by"])
+        if answer := result["answer"]:
+            write_question(record.store, question, [sent.recipient for sent in question.asked], answer)
+            self._close_question(question, answer["answered_by"])
             log.info("%s has answered %r", mask_phone(answer["answered_by"]), answer["answer"])
             return cast("AnswerDict", answer)
-        if found["problem"]:
-            raise ReceiverError(f"It is unknown whether anyone has answered. {found['problem']}")
-        failed = question.errors_of(found["failed"])
+        if result["problem"]:
+            raise ReceiverError(f"It is unknown whether anyone has answered. {result['problem']}")
+        failed = question.errors_of(result["failed"])
         for number, error in failed.items():
             log.warning("The question to %s was accepted and then failed: %s", mask_phone(number), error)
-        reached = replace(
+        remaining = replace(
             question,
-            asked=tuple(one for one in question.asked if one.message_id not in found["failed"]),
-            cursor=found["cursor"],
-            unclear=found.get("unclear", ""),
+            asked=tuple(sent for sent in question.asked if sent.message_id not in result["failed"]),
+            cursor=result["cursor"],
+            unclear=result.get("unclear", ""),
         )
         if self.template is not None and time.time() < question.ends_at:
-            if answer := self._answer_meanwhile(reached):
-                return self._ended(question, {**found, "answer": answer}, record)
-            again = [number for number, error in failed.items() if question.is_for_template(number, error)]
-            for number in again:
+            if answer := self._read_missed_answer(remaining):
+                return self._handle_wait_result(question, {**result, "answer": answer}, record)
+            closed = [number for number, error in failed.items() if question.is_for_template(number, error)]
+            for number in closed:
                 record.fall_back(number, failed[number])
-            if again:
-                return self._ask(reached, again, record)
-        self._close(question)
-        if not reached.asked:
+            if closed:
+                return self._ask(remaining, closed, record)
+        self._close_question(question)
+        if not remaining.asked:
             for number, error in failed.items():
                 record.failed(number, error)
             reasons = "; ".join(dict.fromkeys(map(str, failed.values())))
-            advice = "" if self.template is not None else _GIVE_TEMPLATE
+            advice = "" if self.template is not None else _TEMPLATE_HINT
             raise AirflowFailException(
                 f"NotDeliveredError: The question was not delivered: {reasons}{advice}"
             )
-        if not found["is_pushed_to"]:
-            raise nothing_was_pushed(question)
-        if reached.unclear:
-            raise AirflowFailException(f"There is no clear answer. {reached.unclear}. {_CLEAR}")
-        return self._without_answer()
+        if not result["is_pushed_to"]:
+            raise no_push_error(question)
+        if remaining.unclear:
+            raise AirflowFailException(f"There is no clear answer. {remaining.unclear}. {_CLEAR_HINT}")
+        return self._result_without_answer()
 
 
-_FAILED: Final = "__fail__"
+_FAIL_METHOD: Final = "__fail__"
 """Airflow's ``next_method`` after a deferral that it ended."""
 
-_CLEAR: Final = (
+_CLEAR_HINT: Final = (
     "Clear the task to ask again. A tap on a button, or a reply that quotes the question, is always clear"
 )
 
-_GIVE_TEMPLATE: Final = ". Outside the 24-hour window, only a WhatsApp template is delivered: give template=…"
+_TEMPLATE_HINT: Final = ". Outside the 24-hour window, only a WhatsApp template is delivered: give template=…"

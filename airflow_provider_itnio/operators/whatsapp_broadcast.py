@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
-from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
+from airflow_provider_itnio.operators._broadcast_failure import BroadcastFailurePolicy
 from airflow_provider_itnio.operators._broadcast_messages import BroadcastMessages
 from airflow_provider_itnio.operators._message import SETTINGS
 from airflow_provider_itnio.templating import is_rendered_later, literal_unless_templated, references_in
@@ -155,7 +155,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     )
     _record: BroadcastRecord | None = None
     _run: BroadcastRun | None = None
-    _is_ended = False
+    _is_killed = False
 
     def __init__(
         self,
@@ -196,8 +196,8 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         check_link: bool = False,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
-        own = locals()
-        super().__init__(settings={name: own[name] for name in SETTINGS}, **kwargs)
+        arguments = locals()
+        super().__init__(settings={name: arguments[name] for name in SETTINGS}, **kwargs)
         self.recipients = literal_unless_templated(recipients)
         self.exclude = literal_unless_templated(exclude)
         self._excludes = exclude is not None
@@ -210,9 +210,9 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         self.if_some_fail = if_some_fail
         self.checkpoint_every = checkpoint_every
         self.keep_receipts = keep_receipts
-        self._note_jinja()
-        if self._is_written_in_dag_file():
-            self._check_how_it_is_sent()
+        self._record_jinja()
+        if self._is_created_in_dag_file():
+            self._check_broadcast_options()
             if isinstance(self.recipients, str) and not is_rendered_later(self.recipients):
                 from airflow_provider_itnio.broadcast.recipients import recipient_list
 
@@ -223,7 +223,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             _refuse_references(value, name)
         super()._check_message()
 
-    def _check_how_it_is_sent(self) -> None:
+    def _check_broadcast_options(self) -> None:
         self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, int)
         self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, int)
         if self.messages_per_second is not None:
@@ -257,30 +257,32 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
-        with self._failing_as_documented():
+        with self._fail_on_permanent_errors():
             check_delivery(self.delivery)
             self._refuse_unrendered(*WhatsAppBroadcastOperator.template_fields)
-            self._check_how_it_is_sent()
+            self._check_broadcast_options()
             self._check_message()
             record = self._record = BroadcastRecord.from_context(context, self.task_id)
         self._finish_after_post_execute()
         fields = self._built_message(context)
         limit = GracefulTimeout()
-        with self._failing_as_documented():
-            run = self._run = self._prepared(context, fields, record, limit)
+        with self._fail_on_permanent_errors():
+            run = self._run = self._prepare_run(context, fields, record, limit)
         broadcast = run.broadcast
-        if self._is_ended:
+        if self._is_killed:
             raise ItnioError("The task was ended from outside before anything was sent")
         with limit:
             record.store.call = limit.call
-            ending = BroadcastEnding(broadcast, self.delivery, is_recorded=record.is_kept)
+            policy = BroadcastFailurePolicy(broadcast, self.delivery, is_recorded=record.is_kept)
             try:
                 run.run()
             except BaseException as error:
-                problem: BaseException | None = ending.failure_of(error)
+                failure: BaseException | None = policy.exception_after_error(error)
             else:
-                problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)
-            if ending.would_message_again:
+                failure = policy.exception_at_end(
+                    may_fail=self.if_some_fail == "warn", timed_out=limit.is_over
+                )
+            if policy.retry_would_resend:
                 from airflow_provider_itnio.operators._waiting import end_retries
 
                 end_retries(self)  # also if its result can't be written
@@ -292,15 +294,15 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             if report.counts.accepted and report.kind != "template" and not has_receiver:
                 log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()
-            if problem is None:
+            if failure is None:
                 return summary
             if self.do_xcom_push and "ti" in context:  # Airflow pushes the result of a successful task only
                 self._push(context, summary, limit)
-            raise problem
+            raise failure
 
     def on_kill(self) -> None:
         """Send to no further recipient, and record the outcomes of the messages in flight."""
-        self._is_ended = True
+        self._is_killed = True
         if self._run is not None:
             self._run.end("the task was ended from outside")
 
@@ -308,24 +310,24 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         try:
             limit.call(context["ti"].xcom_push, "return_value", summary)
         except Exception as error:  # the task must still fail with its own error
-            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
-            log.error("The summary could not be pushed: %s", words)
+            error_text = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            log.error("The summary could not be pushed: %s", error_text)
 
-    def _prepared(
+    def _prepare_run(
         self, context: Context, fields: Mapping[str, Any], record: BroadcastRecord, limit: GracefulTimeout
     ) -> BroadcastRun:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
         from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 
-        recipients = self._people(context)
+        recipients = self._read_recipients(context)
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
-        kind, message_for = self._message_maker(fields, context)
+        kind, message_for = self._message_factory(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         receiver = self._receiver_client(account, record)
         broadcast = Broadcast(
             recipients,
-            message_for=partial(limit.call, self._first_shown(message_for)),
+            message_for=partial(limit.call, self._log_first(message_for)),
             client=client,
             app_id=app_id,
             business_phone=business_phone,
@@ -348,18 +350,18 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             return None
         from airflow_provider_itnio.api.async_client import AsyncClient
         from airflow_provider_itnio.broadcast.status_watch import EVERY
-        from airflow_provider_itnio.operators._waiting import check_receiver, seconds_of
+        from airflow_provider_itnio.operators._waiting import check_receiver, wait_seconds
 
-        check_receiver(self.hook, seconds_of(self.wait_timeout), has_messaged=record.has_messaged)
+        check_receiver(self.hook, wait_seconds(self.wait_timeout), has_messaged=record.has_messaged)
         return AsyncClient(*self.hook.way_to_receiver(account, EVERY))
 
     def _watch(self, receiver: AsyncClient) -> StatusWatch | None:
         if self.wait_for == "accepted":
             return None
         from airflow_provider_itnio.broadcast.status_watch import StatusWatch
-        from airflow_provider_itnio.operators._waiting import seconds_of
+        from airflow_provider_itnio.operators._waiting import wait_seconds
 
-        return StatusWatch(receiver, self.wait_for, seconds_of(self.wait_timeout))
+        return StatusWatch(receiver, self.wait_for, wait_seconds(self.wait_timeout))
 
     def _fallbacks(self, receiver: AsyncClient, context: Context, limit: GracefulTimeout) -> Fallbacks | None:
         if self.fallback is None:
@@ -367,7 +369,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
 
         _, business_phone = self.hook.sender()
-        return Fallbacks(receiver, business_phone, partial(limit.call, self._fallback_maker(context)))
+        return Fallbacks(receiver, business_phone, partial(limit.call, self._fallback_factory(context)))
 
 
 def _refuse_references(value: Any, name: str) -> None:

@@ -29,7 +29,7 @@ __all__ = ["WhatsAppHeldAlertsOperator"]
 
 log = NeverRaisingLog(__name__)
 
-_TURN_SECONDS: Final = 30.0
+_LOCK_TIMEOUT: Final = 30.0
 """How long to wait for alerts of this machine that are counted."""
 
 
@@ -105,7 +105,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
             log.info("Nothing is sent: these are quiet hours")
             return 0
         reported, failures = 0, []
-        with _failing_at_once():
+        with _fail_on_permanent_errors():
             numbers = self._numbers()
         for number in numbers:
             if not (held := self._take_held(number)).held:
@@ -117,8 +117,8 @@ class WhatsAppHeldAlertsOperator(_Operator):
                 failures.append(error)
         log.info("%s held alerts were reported", reported)
         if failures:
-            with _failing_at_once():
-                raise min(failures, key=_is_final)  # if a retry helps any recipient, it is made
+            with _fail_on_permanent_errors():
+                raise min(failures, key=_is_permanent)  # if a retry helps any recipient, it is made
         return reported
 
     def _numbers(self) -> list[str]:
@@ -127,8 +127,8 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
         numbers = [
             read_recipient(entry, f"recipients[{index}]")[0]
-            for index, written in enumerate(recipient_entries(self.recipients))
-            for entry in recipients_of(written, written, f"recipients[{index}]")
+            for index, raw_entry in enumerate(recipient_entries(self.recipients))
+            for entry in recipients_of(raw_entry, raw_entry, f"recipients[{index}]")
         ]
         if not numbers:
             raise InvalidMessageError("recipients: at least one phone number is required, none given")
@@ -139,7 +139,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         from airflow_provider_itnio.notifications.alert_state import change_state
 
         return change_state(
-            lambda state: state.recipient(canonical_number(number)).take_held(), _TURN_SECONDS
+            lambda state: state.recipient(canonical_number(number)).take_held(), _LOCK_TIMEOUT
         )
 
     def _report(self, number: str, held: RecipientState) -> None:
@@ -174,8 +174,8 @@ class WhatsAppHeldAlertsOperator(_Operator):
             hook.send(number, **text("", note) or {})
         except BaseException as error:
             # After any other error during the request, such as execution_timeout, the outcome is unknown.
-            is_sure = isinstance(error, ItnioError) and not isinstance(error, UnknownOutcomeError)
-            if is_sure or not may_be_sent:
+            was_not_sent = isinstance(error, ItnioError) and not isinstance(error, UnknownOutcomeError)
+            if was_not_sent or not may_be_sent:
                 self._put_back(number, held)
             raise
 
@@ -187,7 +187,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
         try:
             change_state(
-                lambda state: state.recipient(canonical_number(number)).give_back(held), _TURN_SECONDS
+                lambda state: state.recipient(canonical_number(number)).give_back(held), _LOCK_TIMEOUT
             )
         except BaseException as error:
             if not is_failed_write(error):
@@ -196,17 +196,17 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
 
 @contextmanager
-def _failing_at_once() -> Iterator[None]:
+def _fail_on_permanent_errors() -> Iterator[None]:
     """Raise ``AirflowFailException`` for a value that a retry does not help."""
     try:
         yield
     except Exception as error:
-        if not _is_final(error):
+        if not _is_permanent(error):
             raise
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
-def _is_final(error: Exception) -> bool:
+def _is_permanent(error: Exception) -> bool:
     from airflow_provider_itnio.api.errors import (
         ConfigurationError,
         ConnectionLookupError,
@@ -214,5 +214,5 @@ def _is_final(error: Exception) -> bool:
         InvalidParameterError,
     )
 
-    is_of_value = isinstance(error, (ConfigurationError, InvalidMessageError, InvalidParameterError))
-    return is_of_value and not isinstance(error, ConnectionLookupError)
+    is_invalid_value = isinstance(error, (ConfigurationError, InvalidMessageError, InvalidParameterError))
+    return is_invalid_value and not isinstance(error, ConnectionLookupError)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypedDict
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
-from airflow_provider_itnio.api.message_ids import LONGEST_ID, why_not_waited_for
+from airflow_provider_itnio.api.message_ids import LONGEST_ID, message_id_problem
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.values import integral, plain_scalar
 from airflow_provider_itnio.templating import is_list_in_text
@@ -78,7 +78,7 @@ def sent_messages(given: Any) -> SentMessages:
     found: dict[str, str | None] = {}
     not_accepted: Counter[str] = Counter()
     for message_id, recipient, path in _messages(given, "messages", 0, not_accepted):
-        if problem := why_not_waited_for(message_id, recipient, found.get(message_id)):
+        if problem := message_id_problem(message_id, recipient, found.get(message_id)):
             raise InvalidParameterError(f"{path}: the message was accepted and {problem}")
         found[message_id] = found.get(message_id) or recipient
     if not found and not not_accepted:

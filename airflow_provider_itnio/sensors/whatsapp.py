@@ -25,7 +25,7 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators._waiting import (
-    OF_TRIGGERER,
+    TRIGGERER_MARGIN,
     check_deferrable,
     is_deferrable,
     is_trigger_timeout,
@@ -232,7 +232,7 @@ class WhatsAppDeliveredSensor(_Sensor):
                 ends_on_failure=True,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + OF_TRIGGERER,
+            timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
         )
 
     def _judge(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:

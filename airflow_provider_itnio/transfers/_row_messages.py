@@ -15,7 +15,7 @@ from airflow_provider_itnio._compat import without_guard
 from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, NotSentError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.operators._broadcast_messages import resolved
+from airflow_provider_itnio.operators._broadcast_messages import resolve_literal
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.templating import is_template_file
 
@@ -149,7 +149,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
         return [normalize_phone(self.recipient, if_several=IF_SEVERAL)]
 
-    def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
+    def _personal_message(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
         from airflow_provider_itnio.rendering.missing_values import UndefinedName
         from airflow_provider_itnio.transfers._table import table
@@ -158,7 +158,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         environment.filters.setdefault("table", table)
         for name, hint in _OF_OTHERS[self.recipient_column is None].items():
             environment.globals.setdefault(name, UndefinedName(hint, name=name))
-        shared, data = resolved(self.shared, context) or {}, self._data_among(fields, context)
+        shared, data = resolve_literal(self.shared, context) or {}, self._check_data_fields(fields, context)
         return PersonalMessage(fields, environment, self._context_for(fields, context), shared, data=data)
 
     def _add_rows(self, personal: PersonalMessage) -> None:
@@ -167,7 +167,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         rows = self._fetched()
         personal.add({"rows": TemplateRows(rows), "columns": list(rows.columns), "row_count": len(rows)})
 
-    def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
+    def _render_for(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
         """Render a message or a fallback for one recipient. In a retry, this may be what fetches the rows."""
         from airflow_provider_itnio.rendering.missing_values import RecipientData
 
@@ -176,16 +176,16 @@ class RowMessages(WhatsAppBroadcastOperator):
         else:
             row = self._fetched().dict_of(recipient.position)
             personal.add({"row": RecipientData(row, name="row")})
-        return super()._filled(personal, recipient)
+        return super()._render_for(personal, recipient)
 
-    def _message_maker(
+    def _message_factory(
         self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
-        personal = self._personal(fields, context)
+        personal = self._personal_message(fields, context)
         kind = "document" if self.as_file is not None and personal.kind in ("", "text") else personal.kind
 
         def made(recipient: Recipient) -> Message:
-            return self._message_of(self._filled(personal, recipient))
+            return self._message_of(self._render_for(personal, recipient))
 
         if self.recipient_column is not None or not self._is_anyone_left(context):
             return kind, made
@@ -196,7 +196,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         if (same := personal.fields_for_all()) is None:
             return kind, made
         message = self._message_of(same)
-        return message.type, self._same_for_all(message)
+        return message.type, self._shared_message_factory(message)
 
     def _message_of(self, fields: dict[str, Any]) -> Message:
         from airflow_provider_itnio.api.models import message_from
@@ -214,8 +214,8 @@ class RowMessages(WhatsAppBroadcastOperator):
             )
         return with_file
 
-    def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
-        fallback_for = super()._fallback_maker(context)
+    def _fallback_factory(self, context: Context) -> Callable[[Recipient], Message]:
+        fallback_for = super()._fallback_factory(context)
         return lambda recipient: self._with_written_file(fallback_for(recipient))
 
     def _is_anyone_left(self, context: Context) -> bool:
@@ -223,7 +223,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         from airflow_provider_itnio.broadcast.recipients import Recipient
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
-        for recipient in self._people(context):
+        for recipient in self._read_recipients(context):
             if isinstance(recipient, Recipient):
                 known = self._record.previous_outcome(recipient.key) if self._record else None
                 if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):

@@ -169,8 +169,8 @@ class SqlToWhatsAppOperator(RowMessages):
             **kwargs,
         )
 
-    def _check_how_it_is_sent(self) -> None:
-        super()._check_how_it_is_sent()
+    def _check_broadcast_options(self) -> None:
+        super()._check_broadcast_options()
         check_choice("if_empty", self.if_empty, ("send", "skip", "fail"))
         own = [name for name in self._to if name not in self._defaults]
         if own and own != self._to:  # the task's own parameter wins over default_args
@@ -232,7 +232,7 @@ class SqlToWhatsAppOperator(RowMessages):
         names = list(template_fields)
         sql = self.sql
         is_file = parent is self and isinstance(sql, str) and is_template_file(sql, (".sql",))
-        if is_file and "sql" in names and "sql" not in self._fields_of_data(context):
+        if is_file and "sql" in names and "sql" not in self._data_field_names(context):
             names.remove("sql")
             self.sql = self._text_environment().get_template(str(sql)).render(context)
         super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)

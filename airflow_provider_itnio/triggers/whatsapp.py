@@ -166,8 +166,8 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
                 try:
                     hook = await _hook_of(self.itnio_conn_id)
                     wait.secret = (await hook.aaccount()).credentials.secret
-                    incoming = await hook.aincoming(**wait.what_to_read())
-                    pause = wait.take(incoming, await hook.amessage_status(**wait.what_to_ask()))
+                    incoming = await hook.aincoming(**wait.incoming_query())
+                    pause = wait.take(incoming, await hook.amessage_status(**wait.status_query()))
                     if pause is not None and (again := wait.to_open()):
                         await hook.aopen_question(*again)
                         wait.opened()

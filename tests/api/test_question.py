@@ -174,7 +174,7 @@ class Waiting:
     def hears(self, *messages, after=0.0, **statuses):
         """Read from the receiver once; its answer arrives some seconds later."""
         self.read += 1
-        self.asked = self.wait.what_to_read()
+        self.asked = self.wait.incoming_query()
         self.now += after
         told = {one: MessageStatus(one, status, None, "131047", 131047) for one, status in statuses.items()}
         return self.wait.take(Incoming(list(messages), f"a-{self.read}"), told)
@@ -212,7 +212,7 @@ def test_messages_are_read_again_if_the_receiver_did_not_list_the_question_as_op
     assert waiting.hears(written(questions=(), closed_questions=("q1",))) == 0
     assert waiting.wait.to_open()
     waiting.wait.opened()
-    assert waiting.wait.what_to_read()["after"] == "a-1"
+    assert waiting.wait.incoming_query()["after"] == "a-1"
     assert waiting.wait.result()["unclear"] == ""
     assert waiting.hears(written(questions=())) > 0  # the receiver can't know
     assert "did not list the question as open" in waiting.wait.result()["unclear"]
@@ -262,7 +262,7 @@ def test_the_wait_ends_after_all_messages_that_arrived_in_time_are_read():
 def test_the_wait_ends_although_new_messages_keep_arriving():
     waiting = Waiting()
     strangers = Incoming([written("what?")], "a-1")
-    waiting.wait.what_to_read()
+    waiting.wait.incoming_query()
     assert waiting.wait.take(strangers, {}) == 1  # the cursor has not moved
     waiting.now = AT + 131.0
     assert waiting.wait.take(strangers, {}) is None
@@ -282,7 +282,7 @@ def test_an_answer_written_in_time_counts_if_its_push_is_late():
 
 def test_the_wait_for_late_pushes_is_no_longer_than_the_question_was_open():
     wait = AnswerWait(replace(QUESTION, begun_at=AT + 99.0), SECRET, lambda: AT + 101.0)
-    wait.what_to_read()
+    wait.incoming_query()
     assert wait.take(Incoming([], "a-2"), {}) is None
 
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 @pytest.fixture
 def impatient(monkeypatch):
     """Messages in flight get only a short time when a broadcast is stopped."""
-    for name in ("_GRACE", "_GRACE_OF_KILL"):
+    for name in ("_GRACE", "_KILL_GRACE"):
         monkeypatch.setattr(f"airflow_provider_itnio.operators._broadcast_run.{name}", 0.1)
 
 

@@ -83,5 +83,5 @@ def test_each_request_of_a_wait_ends_soon_after_the_wait(left):
     status = StatusWait(["m1"], "sent", now + left, lambda: now).question()
     question = Question("q", "t", {"yes": "Yes"}, "49", now + left, begun_at=now + left)
     wait = AnswerWait(question, Secret("x"), lambda: now)
-    for asked in (status, wait.what_to_read(), wait.what_to_ask()):
+    for asked in (status, wait.incoming_query(), wait.status_query()):
         assert asked["within"] == pytest.approx(max(0.0, left) + 0.3, abs=0.01)

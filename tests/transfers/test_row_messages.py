@@ -210,7 +210,7 @@ def test_sql_that_renders_to_a_file_name_is_refused(sandbox):
 def test_a_fallback_sent_alone_fetches_the_rows():
     fallback = {"template": template_message("report", "en", body=["{{ row_count }}"])}
     operator = report(recipients=[NUMBER], text="x", fallback=fallback).make()
-    message = operator._fallback_maker({})(Recipient(0, "8614718004557", 0, {}))
+    message = operator._fallback_factory({})(Recipient(0, "8614718004557", 0, {}))
     assert message.content.components[0].parameters[0].text == "3"
 
 

@@ -21,12 +21,12 @@ _WITHOUT_RECORD: Final = "Not retried: without a delivery record, a retry would 
 _NOTHING_PUSHED: Final = (
     "The receiver got no push about any message: Itniotech does not push to it (see docs/receiver.md)"
 )
-_LISTED: Final = 50
+_MAX_LISTED: Final = 50
 """Messages that an error names one by one."""
 
 
 @dataclass(frozen=True)
-class BroadcastEnding:
+class BroadcastFailurePolicy:
     """The error with which a broadcast's task ends, if any.
 
     :param broadcast: the broadcast.
@@ -39,65 +39,67 @@ class BroadcastEnding:
     is_recorded: bool
 
     @property
-    def would_message_again(self) -> bool:
+    def retry_would_resend(self) -> bool:
         """Whether a retry would message people again, because this try's messages are not recorded."""
         report = self.broadcast.report
-        may_have = report.counts.unknown > 0 and self.delivery == "at_most_once"
-        return (report.has_messaged or may_have) and not self.is_recorded
+        may_have_messaged = report.counts.unknown > 0 and self.delivery == "at_most_once"
+        return (report.has_messaged or may_have_messaged) and not self.is_recorded
 
-    def failure_of(self, error: BaseException) -> BaseException:
+    def exception_after_error(self, error: BaseException) -> BaseException:
         """Return the exception to raise after an error has ended the broadcast."""
-        if (failure := self._unrecorded()) is None:
+        if (failure := self._unrecorded_error()) is None:
             # After AirflowTaskTerminated, Airflow keeps the state that a person has set.
-            if is_task_terminated(error) or not self.would_message_again:
+            if is_task_terminated(error) or not self.retry_would_resend:
                 return error
             failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")
         failure.__cause__ = error
         return failure
 
-    def failure(self, *, may_fail: bool, is_over: bool) -> BaseException | None:
+    def exception_at_end(self, *, may_fail: bool, timed_out: bool) -> BaseException | None:
         """Return the exception to raise after the broadcast has ended, ``None`` for success."""
         broadcast, report = self.broadcast, self.broadcast.report
-        words = report.describe()
-        if (unrecorded := self._unrecorded()) is not None:
+        counts = report.describe()
+        if (unrecorded := self._unrecorded_error()) is not None:
             return unrecorded
         if not report.failed and not report.not_attempted and not report.waiting:
             return None
         if broadcast.stopped is None and may_fail and report.succeeded:
-            log.warning("Some messages failed. Clearing this task sends to all recipients again: %s", words)
+            log.warning("Some messages failed. Clearing this task sends to all recipients again: %s", counts)
             return None
         cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
+        reason = report.describe_failures()
+        if broadcast.stopped:
+            reason = f"stopped: {broadcast.stopped}. {counts}"
         if broadcast.watch is not None and broadcast.watch.knows_nothing and report.statuses.not_delivered:
-            why = f"{why}. {_NOTHING_PUSHED}"
-        if not report.left_for_retry or self.would_message_again:
+            reason = f"{reason}. {_NOTHING_PUSHED}"
+        if not report.left_for_retry or self.retry_would_resend:
             if report.left_for_retry:
-                why = f"{why}. {_WITHOUT_RECORD}"
-            failure = AirflowFailException(why)
-            failure.__cause__ = cause or self._not_delivered(why)
+                reason = f"{reason}. {_WITHOUT_RECORD}"
+            failure = AirflowFailException(reason)
+            failure.__cause__ = cause or self._not_delivered_error(reason)
             return failure
-        if is_over and (cause is None or isinstance(cause, RecordError)):
-            return AirflowTaskTimeout(why)
+        if timed_out and (cause is None or isinstance(cause, RecordError)):
+            return AirflowTaskTimeout(reason)
         if cause is not None:
-            cause.others = words
+            cause.others = counts
             return cause
-        return self._not_delivered(why) or ItnioError(why)
+        return self._not_delivered_error(reason) or ItnioError(reason)
 
-    def _not_delivered(self, why: str) -> NotDeliveredError | None:
+    def _not_delivered_error(self, reason: str) -> NotDeliveredError | None:
         """Return the error of a broadcast whose messages were all accepted but not all delivered."""
         report = self.broadcast.report
         if report.counts.failed or report.not_attempted:
             return None
-        return NotDeliveredError(why, status="none" if report.left_for_retry else "failed")
+        return NotDeliveredError(reason, status="none" if report.left_for_retry else "failed")
 
-    def _unrecorded(self) -> AirflowFailException | None:
+    def _unrecorded_error(self) -> AirflowFailException | None:
         """Return the error that lists the messages that were accepted but not recorded."""
         unrecorded = self.broadcast.accepted_but_unrecorded
         if not unrecorded:
             return None
-        again = "send them again" if self.delivery == "at_least_once" else "treat them as unknown"
-        listed = ", ".join(unrecorded[:_LISTED]) + (", …" if len(unrecorded) > _LISTED else "")
+        consequence = "send them again" if self.delivery == "at_least_once" else "treat them as unknown"
+        listed = ", ".join(unrecorded[:_MAX_LISTED]) + (", …" if len(unrecorded) > _MAX_LISTED else "")
         return AirflowFailException(
             f"RecordError: {len(unrecorded)} messages were accepted but not recorded, so a retry would "
-            f"{again} ({listed}): {self.broadcast.stopped}. {self.broadcast.report.describe()}"
+            f"{consequence} ({listed}): {self.broadcast.stopped}. {self.broadcast.report.describe()}"
         )
