@@ -51,18 +51,18 @@ def check_functions(value: object, path: str) -> None:
     :param path: its name for errors.
     :raises InvalidMessageError: if one of them does not. The error tells if it is a task that was not called.
     """
-    for place, leaf in leaves(value, path):
+    for where, leaf in leaves(value, path):
         if not callable(leaf) or is_reference(leaf):
             continue
         name = getattr(inspect.unwrap(leaf), "__name__", type_name(leaf))
         if hasattr(leaf, "expand"):
-            raise InvalidMessageError(f"{place}: the task {name} is given, not its output; write {name}(…)")
+            raise InvalidMessageError(f"{where}: the task {name} is given, not its output; write {name}(…)")
         try:
             inspect.signature(leaf).bind(context=None, jinja_env=None)
         except TypeError:
-            taken = ", ".join(inspect.signature(leaf).parameters)
+            parameters = ", ".join(inspect.signature(leaf).parameters)
             raise InvalidMessageError(
-                f"{place}: a function must take context and jinja_env, {name}({taken}) given"
+                f"{where}: a function must take context and jinja_env, {name}({parameters}) given"
             ) from None
         except ValueError:  # a builtin function has no signature
             continue
@@ -80,16 +80,16 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
 
     :return: for each, its path and the name.
     """
-    for place, leaf in leaves(value, path):
+    for where, leaf in leaves(value, path):
         if isinstance(leaf, str) and is_template_file(leaf):
-            yield place, leaf
+            yield where, leaf
 
 
 def references_in(value: object, path: str) -> Iterator[str]:
     """Yield the paths of outputs of upstream tasks in a field."""
-    for place, leaf in leaves(value, path):
+    for where, leaf in leaves(value, path):
         if is_reference(leaf) and any(True for _ in leaf.iter_references()):  # type: ignore[attr-defined]
-            yield place
+            yield where
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -98,16 +98,16 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     :return: for each value, its path and the value. A dict or list that can't be read has no values.
     """
     seen: set[int] = set()
-    waiting: list[tuple[str, object]] = [(path, value)]
-    while waiting:
-        place, each = waiting.pop()
-        kind = type(each)
+    stack: list[tuple[str, object]] = [(path, value)]
+    while stack:
+        where, item = stack.pop()
+        kind = type(item)
         if issubclass(kind, (Mapping, list, tuple)):
-            if id(each) not in seen:
-                seen.add(id(each))
-                waiting += reversed(_entries(each, place))
+            if id(item) not in seen:
+                seen.add(id(item))
+                stack += reversed(_entries(item, where))
         else:
-            yield place, each
+            yield where, item
 
 
 def _entries(value: Any, path: str) -> list[tuple[str, object]]:
@@ -154,9 +154,9 @@ def recipient_entries(recipients: Any) -> list[Any]:
         return [] if recipients is None else [recipients]
     is_list = is_list_in_text(recipients) and not recipients.lstrip().startswith("{{")
     # With an unclosed ``{{``, the regular expression below would take too long.
-    is_open = recipients.count("{{") != recipients.count("}}")
-    is_open |= recipients.rfind("{{") > recipients.rfind("}}")
-    if is_list or is_open or "{%" in recipients or "{#" in recipients:
+    is_unclosed = recipients.count("{{") != recipients.count("}}")
+    is_unclosed |= recipients.rfind("{{") > recipients.rfind("}}")
+    if is_list or is_unclosed or "{%" in recipients or "{#" in recipients:
         return [recipients]
     entries = re.findall(rf"(?:\{{\{{.*?\}}\}}|[^{NUMBER_SEPARATORS}])+", recipients, re.DOTALL)
     return [entry.strip() for entry in entries if entry.strip()]

@@ -30,8 +30,8 @@ from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
-from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
-from airflow_provider_itnio.delivery.policy import is_sent_again, outcome_of
+from airflow_provider_itnio.delivery.graceful_timeout import CallInterruptedError
+from airflow_provider_itnio.delivery.policy import outcome_of, should_resend
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
@@ -116,7 +116,7 @@ class Broadcast:
             recipients, report=self.report, record=record, keep=self._keep, watch=watch, fallbacks=fallbacks
         )
         self._in_flight = (
-            min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_kept else max_in_flight
+            min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_persistent else max_in_flight
         )
         # Unwritten outcomes and messages in flight together are never more than checkpoint_every.
         self._batch = max(1, checkpoint_every - self._in_flight)
@@ -206,7 +206,7 @@ class Broadcast:
         except asyncio.CancelledError:
             if self.stopped is None:
                 raise
-        except TimeIsOverError as error:
+        except CallInterruptedError as error:
             self.stop(str(error))
         except RecordError as error:
             self.stopped_by = self.stopped_by or error
@@ -298,7 +298,7 @@ class Broadcast:
         self._unanswered_in_a_row = 0
         self.report.add_accepted(receipt, is_fallback=queued.is_fallback)
         self._queue.done(queued)
-        if self._record.is_kept:
+        if self._record.is_persistent:
             at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
             self._keep(
                 RecordedOutcome(queued.key, "accepted", message_id, at, None, position, queued.is_fallback)
@@ -322,7 +322,7 @@ class Broadcast:
             code,
             _reason(error),
             number=mask_phone(queued.recipient.number),
-            for_retry=is_sent_again(outcome, "no", self._delivery),
+            for_retry=should_resend(outcome, "no", self._delivery),
         )
         self._queue.done(queued)
         self._keep(RecordedOutcome(queued.key, outcome, code=code, is_fallback=queued.is_fallback))
@@ -354,7 +354,7 @@ class Broadcast:
                     watch.begin()
                 else:
                     await watch.look(self._stopping)
-        except TimeIsOverError as error:
+        except CallInterruptedError as error:
             self.stop(str(error))
 
     # --- the record -----------------------------------------------------------------------------------------

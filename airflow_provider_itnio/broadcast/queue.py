@@ -17,7 +17,7 @@ from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import LOGGED, Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
-from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, Cleared, is_sent_again
+from airflow_provider_itnio.delivery.policy import FALLBACK_REMOVED, Cleared, should_resend
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
@@ -63,7 +63,7 @@ class MessageQueue:
         self._accepted = accepted
         self._fallbacks = fallbacks
         self._delivery: Delivery = delivery
-        self._intends = delivery == "at_most_once" and record.is_kept
+        self._intends = delivery == "at_most_once" and record.is_persistent
         self._batch_size = BatchSize(first_batch, room)
         # Messages that wait for another one to the same number are intended too.
         self._room = min(room, first_batch) if self._intends else room
@@ -149,7 +149,7 @@ class MessageQueue:
         if not intended:
             return
         try:
-            self._record.intend([(queued.key, queued.is_fallback) for queued in intended])
+            self._record.record_intent([(queued.key, queued.is_fallback) for queued in intended])
         except RecordError:
             # The write may have succeeded; but certainly nothing was sent.
             self._put_back += intended
@@ -169,7 +169,7 @@ class MessageQueue:
                 continue
             has_fallen_back = known is not None and known[0].is_fallback and known[0].outcome != "refused"
             if known is not None and has_fallen_back and self._fallbacks is None and known[1] == "no":
-                failed("not_sent", recipient.position, recipient.number[-4:], None, FALLBACK_IS_GONE)
+                failed("not_sent", recipient.position, recipient.number[-4:], None, FALLBACK_REMOVED)
                 continue
             try:
                 if has_fallen_back and self._fallbacks is not None:
@@ -183,7 +183,7 @@ class MessageQueue:
 
     def _is_sent_again(self, recipient: Recipient, kept: RecordedOutcome, cleared: Cleared) -> bool:
         position, last_digits = recipient.position, recipient.number[-4:]
-        if is_sent_again(kept.outcome, cleared, self._delivery):
+        if should_resend(kept.outcome, cleared, self._delivery):
             if kept.outcome == "unknown":
                 self._sent_though_unknown += 1
                 if self._sent_though_unknown <= LOGGED:

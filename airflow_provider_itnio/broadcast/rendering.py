@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.values import is_missing
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
-from airflow_provider_itnio.rendering.lookups import read_once
+from airflow_provider_itnio.rendering.lookups import cache_lookups
 from airflow_provider_itnio.rendering.missing_values import RecipientData, UnknownRecipient, as_data
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import is_reference, is_rendered_later
@@ -47,7 +47,7 @@ class PersonalMessage:
         self._context = context
         self._shared = shared
         self._environment = environment
-        self._variables = read_once(context)
+        self._variables = cache_lookups(context)
         try:
             self._variables["shared"] = as_data(shared, "shared")
         except Exception as error:

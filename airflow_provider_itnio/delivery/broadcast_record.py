@@ -14,14 +14,14 @@ from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, u
 
 log = NeverRaisingLog(__name__)
 
-_LARGEST_VALUE: Final = 60_000
+_MAX_VALUE_BYTES: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""
-_HEAD: Final = "whatsapp/broadcast"
-_LOOKED_AHEAD: Final = 3
+_HEAD_KEY: Final = "whatsapp/broadcast"
+_LOOKAHEAD: Final = 3
 """Keys after a missing batch that are also checked: if one of them exists, the missing batch is lost."""
-_WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?(f?)")
+_MESSAGE_KEY_PATTERN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?(f?)")
 """The number; after ``#`` the index of the message among those to that number; ``f`` for the fallback."""
-_TIMES: Final = (-62_135_596_800, 253_402_300_799)
+_TIME_RANGE: Final = (-62_135_596_800, 253_402_300_799)
 """Unix time of the years 1 and 9999, the range of a receipt's time, which comes from the server."""
 
 MessageKey: TypeAlias = tuple[str, int]
@@ -63,8 +63,8 @@ class BroadcastRecord:
         self.unrecorded: list[RecordedOutcome] = []
         """Outcomes that are not written yet; after a failed write, those that the record may lack."""
         self._generation = 0
-        self._next = 0
-        self._known: dict[MessageKey, tuple[RecordedOutcome, Cleared]] = {}
+        self._next_batch = 0
+        self._previous: dict[MessageKey, tuple[RecordedOutcome, Cleared]] = {}
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -73,31 +73,31 @@ class BroadcastRecord:
         :raises RecordError: if it can't be read, or its head can't be written.
         """
         record = cls(TaskStateStore.from_context(context, task_id))
-        if record.is_kept:
+        if record.is_persistent:
             record._open()
         return record
 
     @property
-    def is_kept(self) -> bool:
+    def is_persistent(self) -> bool:
         """Whether there is a state store, so that a retry knows what this try has sent."""
         return bool(self.store)
 
     @property
     def has_messaged(self) -> bool:
         """Whether Itniotech accepted any message of a previous try, delivered or not."""
-        return any(kept.message_id or kept.is_fallback for kept, _ in self._known.values())
+        return any(old.message_id or old.is_fallback for old, _ in self._previous.values())
 
     @property
-    def all_previous(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
+    def previous_outcomes(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
         """The outcomes of previous tries, and whether the task has been cleared since."""
-        return self._known.values()
+        return self._previous.values()
 
     def previous_outcome(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up the outcome of a message in previous tries.
 
         :return: the outcome, and whether the task has been cleared since; ``None`` if there is none.
         """
-        return self._known.get(key)
+        return self._previous.get(key)
 
     def add(self, outcome: RecordedOutcome) -> None:
         """Add the outcome of a message to the next batch."""
@@ -109,11 +109,11 @@ class BroadcastRecord:
 
         :raises RecordError: if all attempts to write failed; the outcomes stay in ``unrecorded``.
         """
-        for part in _parts([_row(outcome) for outcome in self.unrecorded]):
-            self._write({"outcomes": part}, surely=True)
+        for part in _split_to_fit([_encode_outcome(outcome) for outcome in self.unrecorded]):
+            self._write({"outcomes": part}, retry=True)
             del self.unrecorded[: len(part)]
 
-    def intend(self, messages: Collection[tuple[MessageKey, bool]]) -> None:
+    def record_intent(self, messages: Collection[tuple[MessageKey, bool]]) -> None:
         """Write that messages are about to be sent: if the worker is lost, their outcome is unknown.
 
         Outcomes that are not written yet are written too, so that no other message becomes unknown.
@@ -123,127 +123,127 @@ class BroadcastRecord:
         """
         if not self.store:
             return
-        outcomes = [_row(outcome) for outcome in self.unrecorded]
-        intended = [_written(key, is_fallback) for key, is_fallback in messages]
-        if outcomes and len(json.dumps([outcomes, intended])) <= _LARGEST_VALUE:
-            self._write({"outcomes": outcomes, "intended": intended}, surely=True)
+        outcomes = [_encode_outcome(outcome) for outcome in self.unrecorded]
+        intended = [_encode_key(key, is_fallback) for key, is_fallback in messages]
+        if outcomes and len(json.dumps([outcomes, intended])) <= _MAX_VALUE_BYTES:
+            self._write({"outcomes": outcomes, "intended": intended}, retry=True)
             self.unrecorded.clear()
             return
         self.flush()
-        for part in _parts(intended):
-            self._write({"intended": part}, surely=False)
+        for part in _split_to_fit(intended):
+            self._write({"intended": part}, retry=False)
 
     def finish(self) -> None:
         """Write that the task has finished: if it is cleared after this, it sends to all recipients again."""
         if not self.store:
             return
         try:
-            self.store.set_with_retry(_HEAD, self._head(finished=True))
+            self.store.set_with_retry(_HEAD_KEY, self._head(finished=True))
         except RecordError as error:
             log.error("%s. If this task is cleared, it will skip those who already have a message", error)
 
     def _open(self) -> None:
-        head = self.store.get(_HEAD)
+        head = self.store.get(_HEAD_KEY)
         if head is None:
-            if self._has_batch(range(_LOOKED_AHEAD + 1)):
-                raise unreadable(_HEAD, "it is missing, but there are entries that belong to it")
-            self.store.set(_HEAD, self._head(finished=False))
+            if self._has_batch(range(_LOOKAHEAD + 1)):
+                raise unreadable(_HEAD_KEY, "it is missing, but there are entries that belong to it")
+            self.store.set(_HEAD_KEY, self._head(finished=False))
             return
         match head.value:
-            case {"generation": generation, "finished": bool(has_finished)} if _is_whole(
+            case {"generation": generation, "finished": bool(has_finished)} if _is_int_in_range(
                 generation, 0, 10**9
             ):
                 self._generation = generation
             case _:
-                raise unreadable(_HEAD, "it does not say whether the broadcast finished")
+                raise unreadable(_HEAD_KEY, "it does not say whether the broadcast finished")
         if has_finished and head.cleared == "certainly":
             self._start_over()
             return
         self._load()
         if has_finished and head.cleared == "perhaps":
             # Send to all recipients again, except those who may or may not have their message.
-            self._start_over([kept for kept, _ in self._known.values() if kept.outcome == "unknown"])
+            self._start_over([old for old, _ in self._previous.values() if old.outcome == "unknown"])
 
     def _start_over(self, unknown: Collection[RecordedOutcome] = ()) -> None:
-        self._known = {kept.key: (kept, "perhaps") for kept in unknown}
-        self._generation, self._next = self._generation + 1, 0
+        self._previous = {old.key: (old, "perhaps") for old in unknown}
+        self._generation, self._next_batch = self._generation + 1, 0
         while self._has_batch(range(1)):  # left by a try that could not write its head
             self._generation += 1
         # Before the head, which makes this generation current: a try that ends in between loses none of them.
-        self.intend([(kept.key, kept.is_fallback) for kept in unknown])
-        self.store.set(_HEAD, self._head(finished=False))
+        self.record_intent([(old.key, old.is_fallback) for old in unknown])
+        self.store.set(_HEAD_KEY, self._head(finished=False))
 
     def _load(self) -> None:
         while (entry := self.store.get(self._batch_key())) is not None:
-            self._known.update((kept.key, (kept, entry.cleared)) for kept in self._kept_in(entry))
-            self._next += 1
-        if self._has_batch(range(1, _LOOKED_AHEAD + 1)):
+            self._previous.update((old.key, (old, entry.cleared)) for old in self._outcomes_in(entry))
+            self._next_batch += 1
+        if self._has_batch(range(1, _LOOKAHEAD + 1)):
             raise unreadable(self._batch_key(), "it is missing, but there is a later one")
 
     def _has_batch(self, ahead: range) -> bool:
         """Return whether any of some keys, counted from the next one, has a batch."""
         return any(self.store.get(self._batch_key(n)) is not None for n in ahead)
 
-    def _kept_in(self, entry: Entry) -> Iterator[RecordedOutcome]:
+    def _outcomes_in(self, entry: Entry) -> Iterator[RecordedOutcome]:
         intended, outcomes = entry.value.get("intended", []), entry.value.get("outcomes", [])
         if not (isinstance(intended, list) and isinstance(outcomes, list) and (intended or outcomes)):
             raise unreadable(self._batch_key(), "it contains no messages")
         for row in outcomes:
             match row:
                 case [
-                    written,
+                    encoded_key,
                     "accepted" | "unknown" | "not_sent" | "refused" as outcome,
                     str(message_id),
                     at,
                     None | int() as code,
-                ] if at is None or _is_whole(at, *_TIMES):
-                    key, is_fallback = self._key_in(written)
+                ] if at is None or _is_int_in_range(at, *_TIME_RANGE):
+                    key, is_fallback = self._parse_key(encoded_key)
                     yield RecordedOutcome(key, outcome, message_id, at, code, is_fallback=is_fallback)
                 case _:
                     raise unreadable(self._batch_key(), "it does not contain the outcome of a message")
-        for written in intended:  # after the outcomes, which are older
-            key, is_fallback = self._key_in(written)
+        for encoded_key in intended:  # after the outcomes, which are older
+            key, is_fallback = self._parse_key(encoded_key)
             yield RecordedOutcome(key, "unknown", is_fallback=is_fallback)
 
-    def _key_in(self, written: object) -> tuple[MessageKey, bool]:
-        match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
+    def _parse_key(self, encoded_key: object) -> tuple[MessageKey, bool]:
+        match = _MESSAGE_KEY_PATTERN.fullmatch(encoded_key) if isinstance(encoded_key, str) else None
         if match is None:
             raise unreadable(self._batch_key(), "it does not name the recipient of a message")
         return (match[1], int(match[2] or 0)), bool(match[3])
 
-    def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
-        write = self.store.set_with_retry if surely else self.store.set
+    def _write(self, entry: Mapping[str, Any], *, retry: bool) -> None:
+        write = self.store.set_with_retry if retry else self.store.set
         write(self._batch_key(), entry)
-        self._next += 1
+        self._next_batch += 1
 
     def _head(self, *, finished: bool) -> dict[str, Any]:
         return {"generation": self._generation, "finished": finished}
 
     def _batch_key(self, ahead: int = 0) -> str:
-        return f"{_HEAD}/{self._generation}/{self._next + ahead}"
+        return f"{_HEAD_KEY}/{self._generation}/{self._next_batch + ahead}"
 
 
-def _is_whole(value: object, least: int, most: int) -> bool:
-    return type(value) is int and least <= value <= most  # not isinstance, since a bool is an int
+def _is_int_in_range(value: object, minimum: int, maximum: int) -> bool:
+    return type(value) is int and minimum <= value <= maximum  # not isinstance, since a bool is an int
 
 
-def _written(key: MessageKey, is_fallback: bool) -> str:
+def _encode_key(key: MessageKey, is_fallback: bool) -> str:
     number, occurrence = key
     return (f"{number}#{occurrence}" if occurrence else number) + "f" * is_fallback
 
 
-def _row(outcome: RecordedOutcome) -> list[Any]:
-    written = _written(outcome.key, outcome.is_fallback)
-    return [written, outcome.outcome, outcome.message_id, outcome.at, outcome.code]
+def _encode_outcome(outcome: RecordedOutcome) -> list[Any]:
+    encoded_key = _encode_key(outcome.key, outcome.is_fallback)
+    return [encoded_key, outcome.outcome, outcome.message_id, outcome.at, outcome.code]
 
 
-def _parts(rows: list[Any]) -> Iterator[list[Any]]:
+def _split_to_fit(rows: list[Any]) -> Iterator[list[Any]]:
     """Split rows into parts that fit into one key."""
     if not rows:
         return
-    if len(rows) > 1 and len(json.dumps(rows)) > _LARGEST_VALUE:
+    if len(rows) > 1 and len(json.dumps(rows)) > _MAX_VALUE_BYTES:
         middle = len(rows) // 2
-        yield from _parts(rows[:middle])
-        yield from _parts(rows[middle:])
+        yield from _split_to_fit(rows[:middle])
+        yield from _split_to_fit(rows[middle:])
     else:
         yield rows

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Self, TypeVar
 
-_PATIENCE: Final = 1.0
+_INTERRUPT_DELAY: Final = 1.0
 """Seconds that a blocking call may still take after the timeout."""
 
 Result = TypeVar("Result")
 
 
-class TimeIsOverError(TimeoutError):
+class CallInterruptedError(TimeoutError):
     """A blocking call was interrupted because of the task's ``execution_timeout``."""
 
 
-class _EndOfCall(BaseException):
+class _CallInterrupt(BaseException):
     """Interrupts a call. Not an ``Exception``, since code in the call may catch that and go on."""
 
 
@@ -34,64 +34,64 @@ class GracefulTimeout:
     """
 
     def __init__(self) -> None:
-        self.is_over = False
+        self.has_timed_out = False
         """Whether the task has timed out."""
         self.on_timeout: Callable[[], None] = lambda: None
         """Called on a timeout, from a signal handler; it may raise."""
-        self._airflows: Any = None
-        self._call = 0
-        self._is_in_call = False
-        self._call_before: int | None = None
+        self._airflow_handler: Any = None
+        self._calls = 0
+        self._is_calling = False
+        self._alarm_call: int | None = None
 
     def __enter__(self) -> Self:
         """Replace the handler."""
-        airflows = signal.getsignal(signal.SIGALRM)
-        if callable(airflows) and threading.current_thread() is threading.main_thread():
-            self._airflows = airflows
+        airflow_handler = signal.getsignal(signal.SIGALRM)
+        if callable(airflow_handler) and threading.current_thread() is threading.main_thread():
+            self._airflow_handler = airflow_handler
             signal.signal(signal.SIGALRM, self._on_alarm)
         return self
 
     def __exit__(self, *error: object) -> None:
         """Restore Airflow's handler."""
-        if self._airflows is not None:
-            if self.is_over:
+        if self._airflow_handler is not None:
+            if self.has_timed_out:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self._airflows)
+            signal.signal(signal.SIGALRM, self._airflow_handler)
 
     def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call a function that may block. After a timeout it is interrupted within one to two seconds.
 
-        :raises TimeIsOverError: if it was interrupted; it may have done its work anyway.
+        :raises CallInterruptedError: if it was interrupted; it may have done its work anyway.
         """
         try:
-            self._call += 1
-            self._is_in_call = True
+            self._calls += 1
+            self._is_calling = True
             return function(*args)
-        except _EndOfCall:
-            raise TimeIsOverError("the task's execution_timeout is over") from None
+        except _CallInterrupt:
+            raise CallInterruptedError("the task's execution_timeout is over") from None
         finally:
-            self._is_in_call = False
+            self._is_calling = False
 
     @contextmanager
-    def as_airflow_does(self) -> Iterator[None]:
+    def airflow_behaviour(self) -> Iterator[None]:
         """Restore Airflow's behaviour in a nested block: raise ``AirflowTaskTimeout`` at any point."""
 
-        def raise_as_airflow_does() -> None:
-            self._airflows(signal.SIGALRM, None)
+        def raise_airflow_timeout() -> None:
+            self._airflow_handler(signal.SIGALRM, None)
 
-        before, self.on_timeout = self.on_timeout, raise_as_airflow_does
+        previous, self.on_timeout = self.on_timeout, raise_airflow_timeout
         try:
-            if self.is_over:
-                raise_as_airflow_does()
+            if self.has_timed_out:
+                raise_airflow_timeout()
             yield
         finally:
-            self.on_timeout = before
+            self.on_timeout = previous
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)  # repeat: a later call may block too
-        call_before, self._call_before = self._call_before, self._call if self._is_in_call else None
-        if not self.is_over:
-            self.is_over = True
+        signal.setitimer(signal.ITIMER_REAL, _INTERRUPT_DELAY)  # repeat: a later call may block too
+        previous_call, self._alarm_call = self._alarm_call, self._calls if self._is_calling else None
+        if not self.has_timed_out:
+            self.has_timed_out = True
             self.on_timeout()
-        elif self._is_in_call and self._call == call_before:
-            raise _EndOfCall
+        elif self._is_calling and self._calls == previous_call:
+            raise _CallInterrupt

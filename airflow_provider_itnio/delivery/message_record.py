@@ -33,12 +33,12 @@ class DeliveryRecord:
 
     def __init__(self, store: TaskStateStore) -> None:
         self.store = store
-        self.about = ""
+        self.subject_id = ""
         """An id that is part of each message's key, for tasks that send about several subjects."""
-        self._sent: Counter[str] = Counter()
-        self._accepted: set[str] = set()
-        self._written: set[str] = set()
-        self._fallbacks: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._accepted_keys: set[str] = set()
+        self._written_keys: set[str] = set()
+        self._fallback_keys: set[str] = set()
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -52,7 +52,7 @@ class DeliveryRecord:
         :return: as for :meth:`previous_outcome`.
         :raises RecordError: if the record can't be read.
         """
-        self._sent[canonical_number(recipient)] += self._key(recipient) in self._accepted
+        self._counts[canonical_number(recipient)] += self._key(recipient) in self._accepted_keys
         return self.previous_outcome(recipient)
 
     def previous_outcome(self, recipient: str) -> PreviousOutcome | None:
@@ -63,24 +63,24 @@ class DeliveryRecord:
             cleared after it had finished.
         :raises RecordError: if the record can't be read.
         """
-        self._fallbacks.discard(self._key(recipient))
-        if not self.store or self._key(recipient) in self._written:  # written by this try
+        self._fallback_keys.discard(self._key(recipient))
+        if not self.store or self._key(recipient) in self._written_keys:  # written by this try
             return None
         entry = self.store.get(self._key(recipient))
         if entry is None:
             return None
-        previous = _outcome_in(entry, self._key(recipient))
+        previous = _parse_outcome(entry, self._key(recipient))
         # A message with an unknown outcome only counts as new if the task was certainly cleared.
-        is_sure = entry.cleared == "certainly" or (
+        counts_as_new = entry.cleared == "certainly" or (
             entry.cleared == "perhaps" and previous.outcome != "unknown"
         )
-        if is_sure and has_finished_since(self.store, entry):
+        if counts_as_new and has_finished_since(self.store, entry):
             return None
-        self._written.add(self._key(recipient))
+        self._written_keys.add(self._key(recipient))
         if previous.outcome == "accepted":
-            self._accepted.add(self._key(recipient))
+            self._accepted_keys.add(self._key(recipient))
         if previous.is_fallback and previous.outcome != "refused":  # if refused, a cleared task starts over
-            self._fallbacks.add(self._key(recipient))
+            self._fallback_keys.add(self._key(recipient))
         return previous
 
     def use_fallback(self, recipient: str) -> None:
@@ -88,32 +88,32 @@ class DeliveryRecord:
 
         :param recipient: the phone number, digits only.
         """
-        self._fallbacks.add(self._key(recipient))
+        self._fallback_keys.add(self._key(recipient))
 
     def use_message(self, recipient: str) -> None:
         """Let further outcomes of this recipient be those of the message itself again.
 
         :param recipient: the phone number, digits only.
         """
-        self._fallbacks.discard(self._key(recipient))
+        self._fallback_keys.discard(self._key(recipient))
 
     def uses_fallback(self, recipient: str) -> bool:
         """Return whether to send the fallback instead of the message.
 
         :param recipient: the phone number, digits only.
         """
-        return self._key(recipient) in self._fallbacks
+        return self._key(recipient) in self._fallback_keys
 
-    def fall_back(self, recipient: str, error: ItnioError) -> None:
+    def record_fallback(self, recipient: str, error: ItnioError) -> None:
         """Write that the message did not arrive, so that a retry sends the fallback instead.
 
         :param recipient: the phone number, digits only.
         :param error: the error of the message.
         """
         self.use_fallback(recipient)
-        self._write_or_say(recipient, "not_sent", why=str(error))
+        self._write_or_log(recipient, "not_sent", why=str(error))
 
-    def intend(self, recipient: str) -> None:
+    def record_intent(self, recipient: str) -> None:
         """Write that a message is about to be sent: if the worker is lost, its outcome is unknown.
 
         :param recipient: the phone number, digits only.
@@ -121,60 +121,62 @@ class DeliveryRecord:
         """
         if self.store:
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            why = f"a request may have been sent at {at}, and no answer was recorded"
-            self.store.set(self._key(recipient), self._entry(recipient, "unknown", why=why))
-            self._written.add(self._key(recipient))
+            reason = f"a request may have been sent at {at}, and no answer was recorded"
+            self.store.set(self._key(recipient), self._entry(recipient, "unknown", why=reason))
+            self._written_keys.add(self._key(recipient))
 
-    def withdraw(self, recipient: str) -> None:
+    def withdraw_intent(self, recipient: str) -> None:
         """Write that an intended message was not sent; log an error if the write fails.
 
         :param recipient: the phone number, digits only.
         """
-        self._write_or_say(recipient, "not_sent", why="it was not sent before the try ended")
+        self._write_or_log(recipient, "not_sent", why="it was not sent before the try ended")
 
-    def accepted(self, receipt: Receipt) -> None:
+    def record_acceptance(self, receipt: Receipt) -> None:
         """Write that a message was accepted; log an error if the write fails."""
-        self._accepted.add(self._key(receipt.recipient))
-        self._write_or_say(receipt.recipient, "accepted", receipt=receipt.as_dict())
+        self._accepted_keys.add(self._key(receipt.recipient))
+        self._write_or_log(receipt.recipient, "accepted", receipt=receipt.as_dict())
 
-    def failed(self, recipient: str, error: ItnioError) -> None:
+    def record_failure(self, recipient: str, error: ItnioError) -> None:
         """Write the outcome of a message that was not accepted; log an error if the write fails.
 
         :param recipient: the phone number, digits only.
         :param error: the error that sending raised.
         """
-        self._write_or_say(recipient, outcome_of(error), why=f"{type(error).__name__}: {error}")
+        self._write_or_log(recipient, outcome_of(error), why=f"{type(error).__name__}: {error}")
 
     def finish(self) -> None:
         """Write that the task has finished: if it is cleared after this, it sends again."""
-        if not self.store or not self._written:
+        if not self.store or not self._written_keys:
             return
         try:
             self.store.set_with_retry(_FINISHED, {})
         except RecordError as error:
             log.error("%s. If this task is cleared, it will not send again", error)
 
-    def _write_or_say(self, recipient: str, outcome: Outcome, **known: Any) -> None:
+    def _write_or_log(self, recipient: str, outcome: Outcome, **fields: Any) -> None:
         if not self.store:
             return
         try:
-            self.store.set_with_retry(self._key(recipient), self._entry(recipient, outcome, **known))
-            self._written.add(self._key(recipient))
+            self.store.set_with_retry(self._key(recipient), self._entry(recipient, outcome, **fields))
+            self._written_keys.add(self._key(recipient))
         except RecordError as error:
-            log.error("%s. The message was %s; a retry of this task won't know that", error, _WORDS[outcome])
+            log.error(
+                "%s. The message was %s; a retry of this task won't know that", error, _OUTCOMES[outcome]
+            )
 
     def _key(self, recipient: str) -> str:
         # A hash, since Airflow's API server logs keys as a part of URLs.
         number = canonical_number(recipient)
-        person = number + self.about + (f"#{self._sent[number]}" if self._sent[number] else "")
-        return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
+        key = number + self.subject_id + (f"#{self._counts[number]}" if self._counts[number] else "")
+        return f"whatsapp/message/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
-    def _entry(self, recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:
+    def _entry(self, recipient: str, outcome: Outcome, **fields: Any) -> dict[str, Any]:
         fallback = {"fallback": True} if self.uses_fallback(recipient) else {}
-        return {"recipient": recipient, "outcome": outcome, **known, **fallback}
+        return {"recipient": recipient, "outcome": outcome, **fields, **fallback}
 
 
-_WORDS: Final[Mapping[Outcome, str]] = {
+_OUTCOMES: Final[Mapping[Outcome, str]] = {
     "accepted": "accepted",
     "refused": "refused",
     "not_sent": "not sent",
@@ -193,7 +195,7 @@ def has_finished_since(store: TaskStateStore, entry: Entry) -> bool:
     return finished is not None and finished.task_try.number >= entry.task_try.number
 
 
-def _outcome_in(entry: Entry, key: str) -> PreviousOutcome:
+def _parse_outcome(entry: Entry, key: str) -> PreviousOutcome:
     is_fallback = entry.value.get("fallback") is True
     match entry.value:
         case {
@@ -201,6 +203,6 @@ def _outcome_in(entry: Entry, key: str) -> PreviousOutcome:
             "receipt": {"message_id": str(), "recipient": str(), "type": str(), "timestamp": _} as receipt,
         }:
             return PreviousOutcome("accepted", entry.cleared, receipt, is_fallback=is_fallback)
-        case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
-            return PreviousOutcome(outcome, entry.cleared, None, why, is_fallback)
+        case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(reason)}:
+            return PreviousOutcome(outcome, entry.cleared, None, reason, is_fallback)
     raise unreadable(key, "it does not contain the outcome of the message")

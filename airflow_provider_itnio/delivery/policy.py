@@ -19,20 +19,20 @@ FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
 Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
 """Whether a task has been cleared since a previous try."""
 
-FALLBACK_IS_GONE: Final = (
+FALLBACK_REMOVED: Final = (
     "a previous try of this task found that only a WhatsApp template reaches this recipient, but the task "
     "has no template any more. Add it again, or clear the task to send the message itself"
 )
 """Why a retry sends nothing to a recipient."""
 
-_ANY: Final = ("at_least_once", "at_most_once")
+_ALL_DELIVERIES: Final = ("at_least_once", "at_most_once")
 # Whether to send again, by outcome and delivery: in a retry, and after the failed task was cleared.
-_SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
-    **{("accepted", delivery): (False, False) for delivery in _ANY},
+_IS_RESENT: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
+    **{("accepted", delivery): (False, False) for delivery in _ALL_DELIVERIES},
     ("unknown", "at_least_once"): (True, True),
     ("unknown", "at_most_once"): (False, True),
-    **{("not_sent", delivery): (True, True) for delivery in _ANY},
-    **{("refused", delivery): (False, True) for delivery in _ANY},
+    **{("not_sent", delivery): (True, True) for delivery in _ALL_DELIVERIES},
+    **{("refused", delivery): (False, True) for delivery in _ALL_DELIVERIES},
 }
 
 
@@ -70,28 +70,28 @@ class PreviousOutcome(NamedTuple):
     :param outcome: the message's outcome.
     :param cleared: whether the task has been cleared since.
     :param receipt: the receipt, if it was accepted.
-    :param why: what happened, if it was not accepted.
+    :param reason: what happened, if it was not accepted.
     :param is_fallback: whether this is the outcome of the fallback.
     """
 
     outcome: Outcome
     cleared: Cleared
     receipt: ReceiptDict | None = None
-    why: str = ""
+    reason: str = ""
     is_fallback: bool = False
 
 
-def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
+def should_resend(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
     """Return whether this try sends a message again that a previous try has recorded.
 
     :param outcome: the message's outcome.
     :param cleared: whether the task has been cleared since.
     :param delivery: what to do if a message's outcome is unknown.
     """
-    by_retry, when_cleared = _SENT_AGAIN[outcome, delivery]
+    in_retry, after_clear = _IS_RESENT[outcome, delivery]
     if cleared == "no" or (cleared == "perhaps" and (outcome, delivery) == ("unknown", "at_most_once")):
-        return by_retry
-    return when_cleared
+        return in_retry
+    return after_clear
 
 
 def outcome_of(error: ItnioError) -> FailedOutcome:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.question import Question
 
 _KEY: Final = "whatsapp/question"
-_SHOWN: Final = ("options", "has_places", "takes_typed", "business_phone")
+_SHOWN_FIELDS: Final = ("options", "has_places", "takes_typed", "business_phone")
 """Fields for reading the answers. In a later try of the task they may render to something else."""
 
 log = NeverRaisingLog(__name__)
@@ -99,7 +99,7 @@ def write_question(
         "ends_at": question.ends_at,
         "numbers": list(numbers),
         "answer": answer,
-        "shown": {name: question.as_dict()[name] for name in _SHOWN},
+        "shown": {name: question.as_dict()[name] for name in _SHOWN_FIELDS},
         "cursor": question.cursor,
     }
     if answer is None:

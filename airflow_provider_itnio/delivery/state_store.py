@@ -10,18 +10,18 @@ from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
+from airflow_provider_itnio.delivery.graceful_timeout import CallInterruptedError
 from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
 
 log = NeverRaisingLog(__name__)
 
 _VERSION: Final = 1
 """Version of the entries' format; entries of other versions are not read."""
-_NO_KEY: Final = "itnio:none"
+_UNUSED_KEY: Final = "itnio:none"
 """A key that is never written."""
-_WRITES: Final = 3
+_WRITE_ATTEMPTS: Final = 3
 """Attempts to write the outcome of a message."""
-_BETWEEN_WRITES: Final = 0.2
+_WRITE_RETRY_DELAY: Final = 0.2
 """Seconds between two attempts."""
 
 
@@ -47,11 +47,11 @@ class TaskStateStore:
 
     def __init__(self, store: Any, task_try: TaskTry) -> None:
         self._store = store
-        self._try = task_try
+        self._task_try = task_try
         self.call: Callable[..., Any] = _call
         """Calls the store; can be replaced by :meth:`GracefulTimeout.call`."""
-        self._ended_calls = 0
-        self._is_there = False
+        self._interrupted_calls = 0
+        self._existence_is_checked = False
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -74,7 +74,7 @@ class TaskStateStore:
                 instance.task_id,
             )
             store = None
-        return cls(store, _this_try(context))
+        return cls(store, _current_try(context))
 
     def __bool__(self) -> bool:
         return self._store is not None
@@ -84,9 +84,9 @@ class TaskStateStore:
 
         :raises RecordError: if it could not be read, or is not an entry of this version.
         """
-        value = self._ask("could not be read", self._store.get, key)
+        value = self._call_store("could not be read", self._store.get, key)
         if value is None:
-            self._make_sure_that_it_is_there()
+            self._check_that_record_exists()
             return None
         version = value.get("version") if isinstance(value, dict) else None
         if isinstance(version, int) and version != _VERSION:
@@ -100,21 +100,21 @@ class TaskStateStore:
                 "clear_number": int(clear_number),
             }:
                 task_try = TaskTry(number, max_tries, retries, clear_number)
-                return Entry(value, task_try, self._try.is_cleared_since(task_try))
+                return Entry(value, task_try, self._task_try.is_cleared_since(task_try))
         raise unreadable(key, "it was not written by this package")
 
-    def _make_sure_that_it_is_there(self) -> None:
+    def _check_that_record_exists(self) -> None:
         """Raise if Airflow has replaced the task instance: reading its record then looks like no record."""
-        if not self._is_there:
-            self._ask("could not be read", self._store.delete, _NO_KEY)
-            self._is_there = True
+        if not self._existence_is_checked:
+            self._call_store("could not be read", self._store.delete, _UNUSED_KEY)
+            self._existence_is_checked = True
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Write plain JSON, with one attempt. For entries that are required before a request is sent.
 
         :raises RecordError: if it could not be written.
         """
-        number, max_tries, retries, clear_number = self._try
+        number, max_tries, retries, clear_number = self._task_try
         entry = {
             "version": _VERSION,
             "try": number,
@@ -123,8 +123,8 @@ class TaskStateStore:
             "clear_number": clear_number,
             **value,
         }
-        self._ask("could not be written", self._store.set, key, entry)
-        if self._ended_calls and not self._gives_back(key, entry):
+        self._call_store("could not be written", self._store.set, key, entry)
+        if self._interrupted_calls and not self._reads_back(key, entry):
             raise RecordError("Airflow's task state store could not be written: it does not return the entry")
 
     def set_with_retry(self, key: str, value: Mapping[str, Any]) -> None:
@@ -134,44 +134,44 @@ class TaskStateStore:
 
         :raises RecordError: if it could not be written.
         """
-        too_long = 0
-        for left in reversed(range(_WRITES)):
+        timeouts = 0
+        for attempts_left in reversed(range(_WRITE_ATTEMPTS)):
             try:
                 self.set(key, value)
                 return
             except RecordError as error:
-                too_long += isinstance(error, _TooLateError)
-                if not left or too_long > 1:
+                timeouts += isinstance(error, _StoreTimeoutError)
+                if not attempts_left or timeouts > 1:
                     raise
                 log.warning("%s; trying again", error)
-                time.sleep(_BETWEEN_WRITES)
+                time.sleep(_WRITE_RETRY_DELAY)
 
-    def _gives_back(self, key: str, entry: Mapping[str, Any]) -> bool:
+    def _reads_back(self, key: str, entry: Mapping[str, Any]) -> bool:
         """Return whether the store has an entry.
 
         It reads once more for each call that was interrupted: Airflow returns the late answer of such a call
         as the answer of the next one.
         """
         return any(
-            self._ask("could not be read", self._store.get, key) == entry
-            for _ in range(self._ended_calls + 1)
+            self._call_store("could not be read", self._store.get, key) == entry
+            for _ in range(self._interrupted_calls + 1)
         )
 
-    def _ask(self, what_failed: str, function: Callable[..., Any], *args: Any) -> Any:
+    def _call_store(self, what_failed: str, function: Callable[..., Any], *args: Any) -> Any:
         try:
             return self.call(function, *args)
         except BaseException as error:
             is_failure = is_failed_write(error)
-            self._ended_calls += not is_failure or isinstance(error, TimeIsOverError)
+            self._interrupted_calls += not is_failure or isinstance(error, CallInterruptedError)
             if not is_failure:
                 raise
-            words = mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
-            kind = _TooLateError if isinstance(error, TimeIsOverError) else RecordError
-            failure = kind(f"Airflow's task state store {what_failed}: {words}")
+            text = mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
+            error_class = _StoreTimeoutError if isinstance(error, CallInterruptedError) else RecordError
+            failure = error_class(f"Airflow's task state store {what_failed}: {text}")
         raise failure  # outside of the handler, so that the store's error with the value is no context
 
 
-class _TooLateError(RecordError):
+class _StoreTimeoutError(RecordError):
     """The call was interrupted because of the task's timeout."""
 
 
@@ -188,7 +188,7 @@ def unreadable(key: str, why: str) -> RecordError:
     )
 
 
-def _this_try(context: Mapping[str, Any]) -> TaskTry:
+def _current_try(context: Mapping[str, Any]) -> TaskTry:
     instance, run, task = context.get("ti"), context.get("dag_run"), context.get("task")
     return TaskTry(
         number=getattr(instance, "try_number", 0),

@@ -187,7 +187,7 @@ class AlertRenderer:
             environment,
             self.context,
             jinja_env=jinja_env,
-            airflow=lambda value: self.notifier.render_template(value, self.context, jinja_env),
+            render=lambda value: self.notifier.render_template(value, self.context, jinja_env),
         )
 
     def render(self, name: str, value: Any, then: Callable[[Any], Any] = lambda value: value) -> Any:

@@ -154,18 +154,18 @@ class AskingOperator(RecordedSending):
     ) -> tuple[Question, list[str], list[str]]:
         """Return the question with the messages of previous tries, the numbers to ask now, and the numbers
         without an entry in the delivery record."""
-        from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
+        from airflow_provider_itnio.delivery.policy import FALLBACK_REMOVED, should_resend
 
-        record.about = question.id
+        record.subject_id = question.id
         to_ask: list[str] = []
         unrecorded: list[str] = []
         for number in numbers:
             previous = record.previous_outcome(number)
-            if previous is None or is_sent_again(previous.outcome, previous.cleared, self.delivery):
+            if previous is None or should_resend(previous.outcome, previous.cleared, self.delivery):
                 to_ask.append(number)
             if previous is not None and self.template is None and record.uses_fallback(number):
                 if number in to_ask and previous.cleared == "no":
-                    log.error("%s was not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
+                    log.error("%s was not asked: %s", mask_phone(number), FALLBACK_REMOVED)
                     to_ask.remove(number)
                 record.use_message(number)
             if previous is None:

@@ -60,7 +60,7 @@ class BroadcastRun:
 
         self._stop = stop
         timeout.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
-        if timeout.is_over:
+        if timeout.has_timed_out:
             timeout.on_timeout()
         async with AsyncExitStack() as stack:
             for client in self._clients:

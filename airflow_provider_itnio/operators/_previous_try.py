@@ -37,9 +37,9 @@ def receipt_of_previous_try(recipient: str, previous: PreviousOutcome) -> Receip
     if previous.outcome == "refused":
         raise AirflowFailException(
             f"Nothing sent: in a previous try of this task the message to {number} was refused. "
-            f"{previous.why}. Fix the cause, then clear the task to send it"
+            f"{previous.reason}. Fix the cause, then clear the task to send it"
         )
     raise AirflowFailException(
         f"Nothing sent: a previous try of this task may have sent the message to {number} "
-        f"({previous.why}), and delivery is at_most_once. Clear the task to send it anyway"
+        f"({previous.reason}), and delivery is at_most_once. Clear the task to send it anyway"
     )

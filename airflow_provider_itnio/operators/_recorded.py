@@ -70,23 +70,23 @@ class RecordedSending(WhatsAppOperator):
             record.store.call = timeout.call
             if self.delivery == "at_most_once":
                 try:
-                    with timeout.as_airflow_does():
-                        record.intend(recipient)
+                    with timeout.airflow_behaviour():
+                        record.record_intent(recipient)
                 except BaseException:  # it may have been written anyway
-                    record.withdraw(recipient)
+                    record.withdraw_intent(recipient)
                     raise
             receipt: Receipt | None = None
             try:
                 if record.store:
                     self._cancel_wait = cancel_wait
-                with timeout.as_airflow_does():
+                with timeout.airflow_behaviour():
                     receipt = hook.send_prepared(prepared, self.delivery)
             except BaseException as error:
                 if receipt is None:
                     self._handle_send_error(recipient, error, record)
                     raise
-            record.accepted(receipt)
-        if timeout.is_over:
+            record.record_acceptance(receipt)
+        if timeout.has_timed_out:
             self._stop_error = AirflowTaskTimeout("execution_timeout is over")
         hook.log_accepted(receipt)
         return receipt
@@ -98,7 +98,7 @@ class RecordedSending(WhatsAppOperator):
 
     def _handle_send_error(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
         failure = _as_itnio_error(error)
-        record.failed(recipient, failure)
+        record.record_failure(recipient, failure)
         if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
             if is_task_terminated(error):  # with this error, Airflow keeps the state that a person has set
                 end_retries(self)

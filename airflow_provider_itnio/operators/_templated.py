@@ -157,7 +157,7 @@ class TemplatedOperator(BaseOperator):
             self._text_environment() if isinstance(jinja_env, NativeEnvironment) else jinja_env,
             context,
             jinja_env=jinja_env,
-            airflow=lambda value: super(TemplatedOperator, self).render_template(value, context, jinja_env),
+            render=lambda value: super(TemplatedOperator, self).render_template(value, context, jinja_env),
             template_ext=self.template_ext,
         )
 

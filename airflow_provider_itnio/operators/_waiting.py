@@ -264,7 +264,7 @@ def prevent_resend(operator: Any, record: DeliveryRecord, recipient: str) -> Ite
         yield
     except NotDeliveredError as error:
         if error.status == "failed":
-            record.failed(recipient, error)
+            record.record_failure(recipient, error)
         if error.status != "failed" and record.store:
             raise
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -227,17 +227,17 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     def _send_or_resume(
         self, context: Context, recipient: str, record: DeliveryRecord, previous: PreviousOutcome | None
     ) -> ReceiptDict:
-        from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
+        from airflow_provider_itnio.delivery.policy import FALLBACK_REMOVED, should_resend
         from airflow_provider_itnio.operators._previous_try import receipt_of_previous_try
 
         if previous is not None:
-            if not is_sent_again(previous.outcome, previous.cleared, self.delivery):
+            if not should_resend(previous.outcome, previous.cleared, self.delivery):
                 return self._wait_for_status(receipt_of_previous_try(recipient, previous), record)
             if previous.outcome == "unknown":
-                log.warning("Sending it again, although a previous try may have sent it: %s", previous.why)
+                log.warning("Sending it again, although a previous try may have sent it: %s", previous.reason)
             if self.fallback is None and record.uses_fallback(recipient):
                 if previous.cleared == "no":
-                    raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
+                    raise AirflowFailException(f"Nothing is sent: {FALLBACK_REMOVED}")
                 record.use_message(recipient)
         fields = {} if record.uses_fallback(recipient) else self._built_message(context)
         with self._fail_on_permanent_errors():
@@ -334,5 +334,5 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             log.warning("%s. The fallback, a WhatsApp template, is sent instead", error)
             recipient = receipt["recipient"]
             prepared = prepare_fallback(self.hook, recipient, self.fallback)
-            record.fall_back(recipient, error)
+            record.record_fallback(recipient, error)
         return self._wait_for_status(self._send(prepared, record).as_dict(), record)

@@ -237,7 +237,7 @@ class WhatsAppAskOperator(AskingOperator):
                 self._new_question(context, question_id, begun_at, now + seconds), numbers
             )
             write_question(record.store, question, numbers)
-            record.about = question.id
+            record.subject_id = question.id
             return self._ask(question, to_ask, record, possibly_asked)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
@@ -371,13 +371,13 @@ class WhatsAppAskOperator(AskingOperator):
                 return self._handle_wait_result(question, {**result, "answer": answer}, record)
             closed = [number for number, error in failed.items() if question.is_for_template(number, error)]
             for number in closed:
-                record.fall_back(number, failed[number])
+                record.record_fallback(number, failed[number])
             if closed:
                 return self._ask(remaining, closed, record)
         self._close_question(question)
         if not remaining.asked:
             for number, error in failed.items():
-                record.failed(number, error)
+                record.record_failure(number, error)
             reasons = "; ".join(dict.fromkeys(map(str, failed.values())))
             advice = "" if self.template is not None else _TEMPLATE_HINT
             raise AirflowFailException(

@@ -273,14 +273,14 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             raise ItnioError("The task was ended from outside before anything was sent")
         with limit:
             record.store.call = limit.call
-            policy = BroadcastFailurePolicy(broadcast, self.delivery, is_recorded=record.is_kept)
+            policy = BroadcastFailurePolicy(broadcast, self.delivery, is_recorded=record.is_persistent)
             try:
                 run.run()
             except BaseException as error:
                 failure: BaseException | None = policy.exception_after_error(error)
             else:
                 failure = policy.exception_at_end(
-                    may_fail=self.if_some_fail == "warn", timed_out=limit.is_over
+                    may_fail=self.if_some_fail == "warn", timed_out=limit.has_timed_out
                 )
             if policy.retry_would_resend:
                 from airflow_provider_itnio.operators._waiting import end_retries

@@ -22,17 +22,17 @@ from airflow_provider_itnio.rendering.missing_values import (
     UndefinedName,
     UnknownRecipient,
     as_data,
-    as_written,
-    gives_data,
-    is_of,
-    lacks,
+    has_no_column,
+    is_from,
+    plain_for_output,
     refuse_missing_values,
-    undisguised,
+    unwrap,
+    with_data_result,
 )
-from airflow_provider_itnio.rendering.no_text import NoText, has_text
+from airflow_provider_itnio.rendering.no_text import NoTextError, has_text
 
 
-class LookUpFailed(Exception):  # noqa: N818
+class AirflowLookupError(Exception):
     """A lookup in Airflow failed, such as that of a variable.
 
     :param error: what Airflow raised.
@@ -48,51 +48,51 @@ def data_environment(environment: Environment) -> Environment:
 
     :param environment: the DAG's environment. It is not changed.
     """
-    own = environment.overlay()
-    own.__class__ = _data_aware(type(environment))  # type: ignore[arg-type]
-    own.context_class = _DataContext
-    own.finalize = _checked_output(environment.finalize)
+    copied = environment.overlay()
+    copied.__class__ = _data_environment_class(type(environment))  # type: ignore[arg-type]
+    copied.context_class = _DataContext
+    copied.finalize = _finalize_output(environment.finalize)
     if environment.undefined is StrictUndefined:
-        own.undefined = UndefinedName
-    kwargs = {**environment.policies["json.dumps_kwargs"], "default": _for_json}
-    own.policies = {**environment.policies, "json.dumps_kwargs": kwargs}
-    own.tests = {
+        copied.undefined = UndefinedName
+    kwargs = {**environment.policies["json.dumps_kwargs"], "default": _json_default}
+    copied.policies = {**environment.policies, "json.dumps_kwargs": kwargs}
+    copied.tests = {
         **environment.tests,
         "none": lambda value: value is None or isinstance(value, MissingValue),
-        "sameas": lambda value, other: undisguised(value) is undisguised(other),
+        "sameas": lambda value, other: unwrap(value) is unwrap(other),
     }
-    own.filters = {
-        name: each if each is FILTERS.get(name) and name != "attr" else gives_data(each, name)
+    copied.filters = {
+        name: each if each is FILTERS.get(name) and name != "attr" else with_data_result(each, name)
         for name, each in environment.filters.items()
     }
-    if (join := own.filters.get("join")) is FILTERS["join"]:
-        own.filters["join"] = _joins_data(join)
+    if (join := copied.filters.get("join")) is FILTERS["join"]:
+        copied.filters["join"] = _wrap_join(join)
     for name in ("string", "pprint"):
-        if (write := own.filters.get(name)) is FILTERS[name]:
-            own.filters[name] = _writes_data(write)
-    return own
+        if (write := copied.filters.get(name)) is FILTERS[name]:
+            copied.filters[name] = _wrap_string_filter(write)
+    return copied
 
 
 @functools.cache
-def _data_aware(base: type[Environment]) -> type[Environment]:
+def _data_environment_class(base: type[Environment]) -> type[Environment]:
     class DataEnvironment(base):  # type: ignore[misc, valid-type]
         def getattr(self, obj: Any, attribute: str) -> Any:
             if type(obj) is RecipientData and attribute in obj:
                 return obj[attribute]
             try:
-                value = super().getattr(obj := undisguised(obj), attribute)
+                value = super().getattr(obj := unwrap(obj), attribute)
             except Exception as error:
-                if lacks(obj, attribute):
+                if has_no_column(obj, attribute):
                     return self.undefined(obj=obj, name=attribute)
                 raise _look_up_error(error, obj) from error
             return value if type(value) in PLAIN else as_data(value, attribute)
 
         def getitem(self, obj: Any, argument: Any) -> Any:
-            obj, argument = undisguised(obj), undisguised(argument)
+            obj, argument = unwrap(obj), unwrap(argument)
             try:
                 value = super().getitem(obj, argument)
             except Exception:
-                if lacks(obj, argument):
+                if has_no_column(obj, argument):
                     return self.undefined(obj=obj, name=argument)
                 raise
             name = argument if isinstance(argument, str) else "an entry"
@@ -112,8 +112,8 @@ class _DataContext(Context):
         method = getattr(obj, "__wrapped__", obj)  # Jinja's sandbox wraps str.format
         owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "a call")
         if not isinstance(owner, str):  # str.format must see missing values
-            args = tuple(map(undisguised, args))
-            kwargs = {key: undisguised(each) for key, each in kwargs.items()}
+            args = tuple(map(unwrap, args))
+            kwargs = {key: unwrap(each) for key, each in kwargs.items()}
         try:
             value = super().call(obj, *args, **kwargs)
         except Exception as error:
@@ -124,15 +124,15 @@ class _DataContext(Context):
 
 
 def _look_up_error(error: Exception, owner: object) -> Exception:
-    """Return ``LookUpFailed`` for an error of an Airflow object, such as ``var``; else the error itself."""
-    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(owner), *AIRFLOW)
-    return error if is_other else LookUpFailed(error)
+    """Return ``AirflowLookupError`` for an error of an Airflow object, such as ``var``; else the error."""
+    is_other = isinstance(error, (TemplateError, AirflowLookupError)) or not is_from(type(owner), *AIRFLOW)
+    return error if is_other else AirflowLookupError(error)
 
 
-def _checked_output(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
+def _finalize_output(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
     """Refuse to write a missing value, such as NULL from a database, and a function that is not called."""
 
-    def checked(value: Any) -> Any:
+    def finalized(value: Any) -> Any:
         kind = type(value)
         if kind in PLAIN and finalize is None and kind is not MissingValue and kind not in METHODS:
             return value
@@ -142,42 +142,42 @@ def _checked_output(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]
         if isinstance(value, Undefined):
             return str(value)
         if is_infinite(value) or (callable(value) and not has_text(type(value))):
-            raise NoText(getattr(value, "__name__", ""), value)
+            raise NoTextError(getattr(value, "__name__", ""), value)
         return value
 
-    return checked
+    return finalized
 
 
 _MISSING_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
 
 
-def _for_json(value: Any) -> Any:
+def _json_default(value: Any) -> Any:
     """Return a value that JSON can write. A missing value is an error."""
     if isinstance(value, Undefined):
         return str(value)
-    if type(value) is Container and hasattr(value._of, "__iter__"):
+    if type(value) is Container and hasattr(value._wrapped, "__iter__"):
         return {key: value[key] for key in value} if isinstance(value, Mapping) else list(value)
     if type(plain := plain_scalar(value)) is not type(value):
         return plain
     raise TypeError(f"a value of type {type_name(value)} can't be written as JSON")
 
 
-def _joins_data(join: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_join(join: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(join)
-    def joining_data(eval_context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(eval_context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
         return join(eval_context, [as_data(each, "an entry") for each in value], *args, **kwargs)
 
-    return joining_data
+    return wrapper
 
 
-def _writes_data(write: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_string_filter(write: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(write)
-    def writing(value: Any) -> Any:
+    def wrapper(value: Any) -> Any:
         try:
             return write(value)
-        except NoText:  # the author asks for a dict as text with this filter, but never for a connection
-            if type(value) is Container and is_of(value.__class__, *AIRFLOW):
+        except NoTextError:  # the author asks for a dict as text with this filter, but never for a connection
+            if type(value) is Container and is_from(value.__class__, *AIRFLOW):
                 raise
-            return write(as_written(value))
+            return write(plain_for_output(value))
 
-    return writing
+    return wrapper

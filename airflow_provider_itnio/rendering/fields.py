@@ -13,18 +13,18 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.values import is_missing
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
-from airflow_provider_itnio.rendering.no_text import NoText
+from airflow_provider_itnio.rendering.no_text import NoTextError
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import TEMPLATE_EXT, check_functions, is_reference
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_MESSAGE: Final = (*MESSAGE_FIELDS, "message", "fallback")
-_OBJECTS: Final = frozenset({*_MESSAGE, "shared", "options"} - {"text"})
-_PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
-_SENDER: Final = frozenset({"business_phone", "app_id", "itnio_conn_id"})
-_JUDGED_LATER: Final = ("shared.", "recipients[", "exclude")
+_MESSAGE_FIELDS: Final = (*MESSAGE_FIELDS, "message", "fallback")
+_OBJECT_FIELDS: Final = frozenset({*_MESSAGE_FIELDS, "shared", "options"} - {"text"})
+_RECIPIENT_FIELDS: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
+_SENDER_FIELDS: Final = frozenset({"business_phone", "app_id", "itnio_conn_id"})
+_CHECKED_LATER: Final = ("shared.", "recipients[", "exclude")
 """Fields in which ``None`` is not an error here: it is checked later, where it is used."""
 
 
@@ -34,7 +34,7 @@ class FieldRenderer:
     :param environment: the Jinja environment, never a native one.
     :param context: the context for Jinja and for functions.
     :param jinja_env: the DAG's environment, which may be native. Functions get it, as from Airflow.
-    :param airflow: Airflow's own rendering, for values that are neither text nor dict nor list.
+    :param render: Airflow's own rendering, for values that are neither text nor dict nor list.
     :param template_ext: endings of the names of Jinja files.
     """
 
@@ -44,14 +44,14 @@ class FieldRenderer:
         context: Any,
         *,
         jinja_env: Environment,
-        airflow: Callable[[Any], Any],
+        render: Callable[[Any], Any],
         template_ext: Sequence[str] = TEMPLATE_EXT,
     ) -> None:
         self._renderer = Renderer(environment, copy.copy(context), template_ext)
         self._context = context
         self._native = isinstance(jinja_env, NativeEnvironment)
         self._jinja_env = jinja_env
-        self._airflow = airflow
+        self._airflow_render = render
 
     def field(self, name: str, value: Any) -> Any:
         """Render one field.
@@ -60,80 +60,80 @@ class FieldRenderer:
         :raises NotSentError: if a function of the DAG file fails.
         """
         try:
-            rendered = self._field(name, value)
+            rendered = self._render_value(name, value)
         except RecursionError as error:
             raise InvalidMessageError(f"{name}: {describe_error(error)}") from error
         except InvalidMessageError as error:
-            if name in _OBJECTS and isinstance(error.__cause__, NoText):
+            if name in _OBJECT_FIELDS and isinstance(error.__cause__, NoTextError):
                 raise InvalidMessageError(f"{error}{object_hint('{', name)}") from error
             raise
-        if name in _MESSAGE and is_missing(rendered):
-            raise _lacking(name, rendered)
+        if name in _MESSAGE_FIELDS and is_missing(rendered):
+            raise _missing_value_error(name, rendered)
         is_empty = isinstance(rendered, str) and not rendered
-        if name in _SENDER and is_empty and value:  # otherwise, the connection's would be used
+        if name in _SENDER_FIELDS and is_empty and value:  # otherwise, the connection's would be used
             raise InvalidMessageError(f"{name}: is empty after rendering, {describe_value(value)} given")
         return rendered
 
-    def _field(self, name: str, value: Any) -> Any:
-        if isinstance(value, str) and self._native and name in _OBJECTS:
+    def _render_value(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) and self._native and name in _OBJECT_FIELDS:
             return self._renderer.native(value, name)
-        if name.partition("[")[0] not in _PEOPLE:
-            return self._part(value, name)
+        if name.partition("[")[0] not in _RECIPIENT_FIELDS:
+            return self._render_part(value, name)
         if isinstance(value, (list, tuple)):
-            return [self._recipient(entry, f"{name}[{index}]") for index, entry in enumerate(value)]
-        return self._recipient(value, name)
+            return [self._render_recipient(entry, f"{name}[{index}]") for index, entry in enumerate(value)]
+        return self._render_recipient(value, name)
 
-    def _recipient(self, entry: Any, path: str) -> Any:
+    def _render_recipient(self, entry: Any, path: str) -> Any:
         """Render a recipient's number. Its other values are data and not rendered, also in a DAG file."""
         if isinstance(entry, str):
             return self._renderer.text_or_object(entry, path, or_number=True)
         if not isinstance(entry, dict):
-            return self._part(entry, path)
+            return self._render_part(entry, path)
         return {
-            key: self._recipient(value, f"{path}.{key}") if key == "phone" else self._resolved(value)
+            key: self._render_recipient(value, f"{path}.{key}") if key == "phone" else self._resolve(value)
             for key, value in entry.items()
         }
 
-    def _reference(self, value: Any, path: str) -> Any:
-        if (resolved := self._airflow(value)) is None and not path.startswith(_JUDGED_LATER):
-            raise _lacking(path, None)
+    def _resolve_reference(self, value: Any, path: str) -> Any:
+        if (resolved := self._airflow_render(value)) is None and not path.startswith(_CHECKED_LATER):
+            raise _missing_value_error(path, None)
         is_lazy = isinstance(resolved, Sequence) and not isinstance(resolved, (str, bytes, list, tuple))
-        return [*resolved] if is_lazy and path.partition("[")[0] not in _PEOPLE else resolved
+        return [*resolved] if is_lazy and path.partition("[")[0] not in _RECIPIENT_FIELDS else resolved
 
-    def _resolved(self, value: Any) -> Any:
+    def _resolve(self, value: Any) -> Any:
         if is_reference(value):
-            return self._airflow(value)
+            return self._airflow_render(value)
         if isinstance(value, dict):
-            return {key: self._resolved(inner) for key, inner in value.items()}
+            return {key: self._resolve(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._resolved(inner) for inner in value]
+            return [self._resolve(inner) for inner in value]
         return value
 
-    def _part(self, value: Any, path: str) -> Any:
+    def _render_part(self, value: Any, path: str) -> Any:
         if isinstance(value, str):
             render = self._renderer.text_or_object if self._native else self._renderer.text
             return render(value, path)
         if isinstance(value, dict):
-            return {key: self._part(inner, f"{path}.{key}") for key, inner in value.items()}
+            return {key: self._render_part(inner, f"{path}.{key}") for key, inner in value.items()}
         if isinstance(value, (list, tuple, set)):
-            parts = [self._part(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
+            parts = [self._render_part(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
             if isinstance(value, list):
                 return parts
             return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
         if is_reference(value):
-            return self._reference(value, path)
+            return self._resolve_reference(value, path)
         check_functions(value, path)
         try:
             if callable(value):
                 return value(context=self._context, jinja_env=self._jinja_env)
-            return self._airflow(value)
+            return self._airflow_render(value)
         except Exception as error:
-            what = "its function failed" if callable(value) else "could not be rendered"
-            words = f"{type(error).__name__}: {describe_error(error)}"
-            raise NotSentError(f"{path}: {what}: {words}") from error
+            problem = "its function failed" if callable(value) else "could not be rendered"
+            error_text = f"{type(error).__name__}: {describe_error(error)}"
+            raise NotSentError(f"{path}: {problem}: {error_text}") from error
 
 
-def _lacking(path: str, value: object) -> InvalidMessageError:
+def _missing_value_error(path: str, value: object) -> InvalidMessageError:
     return InvalidMessageError(
         f"{path}: its value is {value}; is a return missing in the upstream function? Or give a default"
     )

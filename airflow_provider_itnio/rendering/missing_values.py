@@ -15,7 +15,7 @@ from jinja2.utils import missing
 
 from airflow_provider_itnio.api.describe import closest_key, describe_keys, describe_value
 from airflow_provider_itnio.api.values import is_missing, plain_data, plain_scalar, type_name
-from airflow_provider_itnio.rendering.no_text import PATH, NoText, has_text
+from airflow_provider_itnio.rendering.no_text import PATH, NoTextError, has_text
 
 
 class MissingValue(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
@@ -30,13 +30,13 @@ class MissingValue(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which
     @property
     def _undefined_message(self) -> str:
         try:
-            shown = str(self._undefined_obj)[:20]
+            value_text = str(self._undefined_obj)[:20]
         except Exception:
-            shown = "missing"
+            value_text = "missing"
         name = self._undefined_name or ""
         example = name if PATH.fullmatch(name) else "…"
-        which = f" ({name})" if name else ""
-        return f"a value is {shown}{which}; give a default, as in {{{{ {example} | default('-') }}}}"
+        name_text = f" ({name})" if name else ""
+        return f"a value is {value_text}{name_text}; give a default, as in {{{{ {example} | default('-') }}}}"
 
     def __bool__(self) -> bool:  # type: ignore[override]
         return False
@@ -62,10 +62,10 @@ class UndefinedName(StrictUndefined):
         obj, name = self._undefined_obj, self._undefined_name
         if obj is missing or (names := _names_in(obj)) is None:
             return super()._undefined_message
-        owner = getattr(obj, "_Dict__called", "") or type_name(obj)
+        owner = getattr(obj, "_Dict__dict_name", "") or type_name(obj)
         close = closest_key(str(name), names)
-        meant = f"did you mean {describe_value(close)}? It" if close else "it"
-        return f"{owner} has no {describe_value(name)}; {meant} has {describe_keys(names) or 'nothing'}"
+        suggestion = f"did you mean {describe_value(close)}? It" if close else "it"
+        return f"{owner} has no {describe_value(name)}; {suggestion} has {describe_keys(names) or 'nothing'}"
 
 
 def _names_in(obj: Any) -> list[Any] | None:
@@ -81,7 +81,7 @@ def _names_in(obj: Any) -> list[Any] | None:
     return list(fields) if fields else None
 
 
-def lacks(obj: Any, name: Any) -> bool:
+def has_no_column(obj: Any, name: Any) -> bool:
     """Return whether an object is a polars data frame without such a column. Its own error is not Jinja's."""
     return isinstance(name, str) and hasattr(type(obj), "to_dicts") and name not in obj.columns
 
@@ -90,15 +90,15 @@ class _Dict(dict[str, Any]):
     """A dict of data, which can't become text.
 
     :param values: the values, as :func:`as_data` returns them.
-    :param called: the dict's name for errors.
+    :param dict_name: the dict's name for errors.
     """
 
-    def __init__(self, values: Mapping[str, Any], called: str = "") -> None:
+    def __init__(self, values: Mapping[str, Any], dict_name: str = "") -> None:
         super().__init__(values)
-        self.__called = called
+        self.__dict_name = dict_name
 
     def __repr__(self) -> str:
-        raise NoText(self.__called or "a dict", self)
+        raise NoTextError(self.__dict_name or "a dict", self)
 
 
 class _List(list[Any]):
@@ -143,22 +143,22 @@ class RecipientData(_Dict):
             raise AttributeError(name) from None
 
 
-class RecipientRead(Exception):  # noqa: N818
+class RecipientUsedError(Exception):
     """A message that is rendered without a recipient uses the recipient's data."""
 
 
 class UnknownRecipient:
-    """A placeholder for the recipient that notes whether a message uses the recipient's data."""
+    """A placeholder for the recipient that records whether a message uses the recipient's data."""
 
     is_read = False
 
     def read(self, *_: object) -> NoReturn:
-        """Note the use, and end the rendering.
+        """Record the use, and end the rendering.
 
-        :raises RecipientRead: always.
+        :raises RecipientUsedError: always.
         """
         self.is_read = True
-        raise RecipientRead
+        raise RecipientUsedError
 
     __getattr__ = __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __str__ = __repr__ = read
 
@@ -166,30 +166,30 @@ class UnknownRecipient:
 class Container:
     """Wraps an object with values, such as a data frame: its values are data, and missing ones never text.
 
-    :param of: the object.
+    :param wrapped: the object.
     :param name: the object's name for errors.
     """
 
-    __slots__ = ("_name", "_of")
+    __slots__ = ("_name", "_wrapped")
     __array_ufunc__ = None  # so that numpy uses this class's arithmetic
 
-    def __init__(self, of: Any, name: str) -> None:
-        self._of = of
+    def __init__(self, wrapped: Any, name: str) -> None:
+        self._wrapped = wrapped
         self._name = name
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        return type(self._of)
+        return type(self._wrapped)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        value = getattr(self._of, name)
-        return gives_data(value, name) if isinstance(value, METHODS) else as_data(value, name)
+        value = getattr(self._wrapped, name)
+        return with_data_result(value, name) if isinstance(value, METHODS) else as_data(value, name)
 
     def __iter__(self) -> Iterator[Any]:
         entry = f"an entry of {self._name}".removesuffix(" of ")
-        return (as_data(each, entry) for each in self._of)
+        return (as_data(each, entry) for each in self._wrapped)
 
     def __str__(self) -> str:
         return format(self, "")
@@ -197,28 +197,28 @@ class Container:
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        if isinstance(self._of, Mapping) or not has_text(type(self._of)):
-            raise NoText(self._name, self._of)
-        refuse_missing_values(self._of, self._name)
-        return format(self._of, spec) if spec else str(self._of)
+        if isinstance(self._wrapped, Mapping) or not has_text(type(self._wrapped)):
+            raise NoTextError(self._name, self._wrapped)
+        refuse_missing_values(self._wrapped, self._name)
+        return format(self._wrapped, spec) if spec else str(self._wrapped)
 
 
-def _delegated(name: str, *, is_reversed: bool = False) -> Callable[..., Any]:
+def _delegate(name: str, *, is_reversed: bool = False) -> Callable[..., Any]:
     function = getattr(operator, name, None) or getattr(builtins, name)
 
     def delegated(self: Container, *others: Any) -> Any:
-        values = [self._of, *map(undisguised, others)]
+        values = [self._wrapped, *map(unwrap, others)]
         return as_data(function(*(reversed(values) if is_reversed else values)), self._name)
 
     return delegated
 
 
 _ARITHMETIC: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
-_OTHERS: Final = "lt le gt ge eq ne contains getitem neg abs invert len bool int float round reversed hash"
-for _name in (*_ARITHMETIC, *_OTHERS.split()):
-    setattr(Container, f"__{_name}__", _delegated(_name))
+_OTHER: Final = "lt le gt ge eq ne contains getitem neg abs invert len bool int float round reversed hash"
+for _name in (*_ARITHMETIC, *_OTHER.split()):
+    setattr(Container, f"__{_name}__", _delegate(_name))
 for _name in _ARITHMETIC:
-    setattr(Container, f"__r{_name}__", _delegated(_name, is_reversed=True))
+    setattr(Container, f"__r{_name}__", _delegate(_name, is_reversed=True))
 
 METHODS: Final = (FunctionType, MethodType, BuiltinMethodType)
 PLAIN: Final = frozenset(
@@ -252,12 +252,12 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return make(entries)
     if issubclass(kind, Sequence) and not issubclass(kind, (str, bytes, list, tuple)):
         return as_data(list(value), name)  # the lazy outputs of a mapped task
-    if _holds_values(kind) and not _has_no_dimension(value):  # type: ignore[arg-type]  # a type is hashable
+    if _is_container(kind) and not _is_zero_dimensional(value):  # type: ignore[arg-type]  # a type is hashable
         return Container(value, name)
-    is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NOT_MISSING)
+    is_scalar = _is_zero_dimensional(value) or not any(hasattr(kind, each) for each in _NOT_MISSING)
     if isinstance(value, NoneType) or (is_scalar and is_missing(value)):
         return MissingValue(obj=value, name=name)
-    is_text = has_text(kind) or callable(value) or is_of(kind, "jinja2")
+    is_text = has_text(kind) or callable(value) or is_from(kind, "jinja2")
     return value if is_text else Container(value, name)
 
 
@@ -266,21 +266,21 @@ _NOT_MISSING: Final = ("__len__", "__iter__", "__getattr__")
 
 
 @functools.lru_cache(1000)
-def _holds_values(kind: type) -> bool:
+def _is_container(kind: type) -> bool:
     if issubclass(kind, (str, bytes, bytearray, memoryview, type, Undefined)):
         return False
     # Iterable objects of Airflow, such as a task instance, are no data.
-    is_data = not is_of(kind, *AIRFLOW, "jinja2") or issubclass(kind, Mapping)
-    holds = any(_has(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
+    is_data = not is_from(kind, *AIRFLOW, "jinja2") or issubclass(kind, Mapping)
+    holds = any(_type_has(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
     return is_data and (holds or kind is SimpleNamespace)
 
 
-def _has(kind: type, name: str) -> bool:
+def _type_has(kind: type, name: str) -> bool:
     """Return whether values of a type have an attribute. An enum is iterable, its members are not."""
     return any(name in vars(base) for base in kind.__mro__)
 
 
-def _has_no_dimension(value: Any) -> bool:
+def _is_zero_dimensional(value: Any) -> bool:
     """Return whether a value is a numpy array without a dimension, which is a scalar."""
     if not hasattr(type(value), "ndim") or value.ndim != 0:
         return False
@@ -293,9 +293,9 @@ def refuse_missing_values(value: Any, name: str) -> None:
     :raises UndefinedError: if it contains a missing value, at any depth.
     """
     seen: dict[int, Any] = {}  # keeps the objects, so that no id is used again
-    waiting = [value]
-    while waiting:
-        each = undisguised(waiting.pop())
+    stack = [value]
+    while stack:
+        each = unwrap(stack.pop())
         if isinstance(each, (str, bytes, int)) or id(each) in seen:
             continue
         if isinstance(each, MissingValue):
@@ -306,7 +306,7 @@ def refuse_missing_values(value: Any, name: str) -> None:
             )._fail_with_undefined_error()
         if values := list(_values_in(each)):
             seen[id(each)] = each
-            waiting += values
+            stack += values
 
 
 def _values_in(value: Any) -> Iterable[Any]:
@@ -322,56 +322,56 @@ def _values_in(value: Any) -> Iterable[Any]:
         return [getattr(value, name, "") for name in names]
     if kind is SimpleNamespace:
         return list(vars(value).values())
-    is_looped_over = _has(kind, "__iter__") and not isinstance(value, Iterator)
+    is_looped_over = _type_has(kind, "__iter__") and not isinstance(value, Iterator)
     return cast("Iterable[Any]", value) if is_looped_over else ()
 
 
-def as_given(value: Any) -> Any:
+def unwrap_all(value: Any) -> Any:
     """Undo :func:`as_data`."""
     kind = type(value)
     if kind is MissingValue:
         return value._undefined_obj
     if kind is Container:
-        return value._of
+        return value._wrapped
     if issubclass(kind, dict):
-        return {key: as_given(inner) for key, inner in value.items()}
+        return {key: unwrap_all(inner) for key, inner in value.items()}
     if kind in (list, _List):
-        return [as_given(inner) for inner in value]
+        return [unwrap_all(inner) for inner in value]
     if kind in (tuple, _Tuple) or hasattr(kind, "_make"):
-        return getattr(kind, "_make", tuple)([as_given(inner) for inner in value])
+        return getattr(kind, "_make", tuple)([unwrap_all(inner) for inner in value])
     return value
 
 
-def as_written(value: Any) -> Any:
+def plain_for_output(value: Any) -> Any:
     """Return data for the filters that write them as Python does.
 
     :raises UndefinedError: if they contain a missing value.
     """
     refuse_missing_values(value, "")
-    plain = as_given(value)
+    plain = unwrap_all(value)
     return plain_data(plain) if isinstance(plain, Mapping) else plain
 
 
-def undisguised(value: Any) -> Any:
+def unwrap(value: Any) -> Any:
     """Return the object in a :class:`Container`, for code that is no template."""
-    return value._of if type(value) is Container else value
+    return value._wrapped if type(value) is Container else value
 
 
-def gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
+def with_data_result(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Wrap a function: it gets the objects without :class:`Container`, and its result becomes data."""
 
-    @functools.wraps(each)
-    def giving_data(*args: Any, **kwargs: Any) -> Any:
-        given = {key: undisguised(value) for key, value in kwargs.items()}
-        return as_data(each(*map(undisguised, args), **given), f"the result of {name}")
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        unwrapped = {key: unwrap(value) for key, value in kwargs.items()}
+        return as_data(function(*map(unwrap, args), **unwrapped), f"the result of {name}")
 
-    return giving_data
+    return wrapper
 
 
 AIRFLOW: Final = ("airflow", "airflow_provider_itnio")
 """Packages whose objects are Airflow's; the sandbox has replacements for tests."""
 
 
-def is_of(kind: type, *packages: str) -> bool:
+def is_from(kind: type, *packages: str) -> bool:
     """Return whether a type is from one of these packages."""
     return kind.__module__.partition(".")[0] in packages

@@ -14,7 +14,7 @@ PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """A name, or names with dots, in a Jinja expression."""
 
 
-class NoText(TypeError):  # noqa: N818
+class NoTextError(TypeError):
     """A value would become text as Python's ``repr`` shows it.
 
     :param name: the value's name in the error.

@@ -13,11 +13,11 @@ from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import integral
-from airflow_provider_itnio.rendering.environment import LookUpFailed, data_environment
-from airflow_provider_itnio.rendering.missing_values import UndefinedName, as_given
+from airflow_provider_itnio.rendering.environment import AirflowLookupError, data_environment
+from airflow_provider_itnio.rendering.missing_values import UndefinedName, unwrap_all
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
-_OF_LOGICAL_DATE: Final = re.compile(r"'((?:ds|ts)(?:_nodash)?(?:_with_tz)?|logical_date)' is undefined")
+_UNDEFINED_DATE: Final = re.compile(r"'((?:ds|ts)(?:_nodash)?(?:_with_tz)?|logical_date)' is undefined")
 
 
 class Renderer:
@@ -77,38 +77,38 @@ class Renderer:
         :param path: the text's path for errors.
         :param or_number: return a whole number as a number, too: as text, a float would get a decimal point.
         """
-        if not self._is_one_expression(text, path):
+        if not self._is_single_expression(text, path):
             return self.text(text, path)
 
-        def take(values: Iterator[Any]) -> Any:
+        def convert(values: Iterator[Any]) -> Any:
             value = next(iter(values), "")
             is_object = not isinstance(value, (str, bytes, UndefinedName)) and hasattr(
                 type(value), "__iter__"
             )
             is_kept = is_object or (or_number and integral(value) is not None)
-            return as_given(value) if is_kept else str(value)
+            return unwrap_all(value) if is_kept else str(value)
 
-        return self._evaluated(text, path, take)
+        return self._evaluate(text, path, convert)
 
     def native(self, text: str, path: str) -> Any:
         """Render a text natively: a text that is a Python literal becomes its value."""
-        return self._evaluated(text, path, lambda values: as_given(native_concat(values)))
+        return self._evaluate(text, path, lambda values: unwrap_all(native_concat(values)))
 
-    def _is_one_expression(self, text: str, path: str) -> bool:
+    def _is_single_expression(self, text: str, path: str) -> bool:
         if is_template_file(text, self._template_ext):
             return False
         try:
             body = self._environment.parse(text.strip()).body
         except TemplateError as error:
             raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
-        (only,) = body if len(body) == 1 else (None,)
+        (statement,) = body if len(body) == 1 else (None,)
         return (
-            isinstance(only, nodes.Output)
-            and len(only.nodes) == 1
-            and not isinstance(only.nodes[0], nodes.TemplateData)
+            isinstance(statement, nodes.Output)
+            and len(statement.nodes) == 1
+            and not isinstance(statement.nodes[0], nodes.TemplateData)
         )
 
-    def _evaluated(self, text: str, path: str, take: Callable[[Iterator[Any]], Any]) -> Any:
+    def _evaluate(self, text: str, path: str, convert: Callable[[Iterator[Any]], Any]) -> Any:
         environment = self._environment.overlay()
         environment.code_generator_class = NativeCodeGenerator
         environment.concat = native_concat  # type: ignore[assignment]
@@ -117,7 +117,7 @@ class Renderer:
         )
         context = environment.context_class(environment, self.variables, template.name, template.blocks)
         try:
-            return take(template.root_render_func(context))
+            return convert(template.root_render_func(context))
         except Exception as error:
             raise _rendering_error(error, path) from error
 
@@ -133,7 +133,7 @@ class Renderer:
 
 
 def _rendering_error(error: Exception, path: str) -> Exception:
-    if isinstance(error, LookUpFailed):
+    if isinstance(error, AirflowLookupError):
         return error.error  # may be temporary, and is no error in the message
     return InvalidMessageError(f"{path}: could not be rendered: {describe_error(error)}")
 
@@ -143,13 +143,13 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     try:
-        words = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:  # str() may run code of the data, which may raise
-        words = ""
+        message = ""
     if isinstance(error, TemplateNotFound):
-        words = f"the Jinja file {str(error.name)[:60]!r} was not found"
-    if (name := _OF_LOGICAL_DATE.fullmatch(words)) is not None:
-        words += f"; a run without a logical date has no {name[1]}, use run_id or dag_run.run_after"
-    words = re.sub(r"'?[\w.]*TemplateRows( object)?'?", "rows", words)
-    words = re.sub(r"[\w.]*\._(?:List|Tuple) object", "the list", words)
-    return truncate(mask_phone_numbers(words), 240) or type(error).__name__
+        message = f"the Jinja file {str(error.name)[:60]!r} was not found"
+    if (name := _UNDEFINED_DATE.fullmatch(message)) is not None:
+        message += f"; a run without a logical date has no {name[1]}, use run_id or dag_run.run_after"
+    message = re.sub(r"'?[\w.]*TemplateRows( object)?'?", "rows", message)
+    message = re.sub(r"[\w.]*\._(?:List|Tuple) object", "the list", message)
+    return truncate(mask_phone_numbers(message), 240) or type(error).__name__

@@ -110,7 +110,7 @@ class RowMessages(WhatsAppBroadcastOperator):
     def _rows_to_send(self) -> Rows:
         """Return the rows. Without rows, apply ``if_empty``."""
         if not len(rows := self._fetched()):
-            previous = self._record.all_previous if self._record else ()
+            previous = self._record.previous_outcomes if self._record else ()
             if self.if_empty == "fail":
                 done = f"previous tries: {_counted(previous)}" if previous else "nothing was sent"
                 raise AirflowFailException(f"The query returned no rows, and if_empty is 'fail': {done}")
@@ -122,7 +122,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _fail_for_previous(self, previous: Previous) -> None:
         """Fail if a message of a previous try was not accepted, or has not reached ``wait_for``."""
-        from airflow_provider_itnio.delivery.policy import is_sent_again
+        from airflow_provider_itnio.delivery.policy import should_resend
 
         waits = self.wait_for != "accepted"
         if all(kept.outcome == "accepted" and not waits for kept, _ in previous):
@@ -132,7 +132,7 @@ class RowMessages(WhatsAppBroadcastOperator):
             f"{_counted(previous)}. This try sends nothing{' and does not wait' if waits else ''}"
         )
         if any(
-            kept.outcome == "accepted" or is_sent_again(kept.outcome, cleared, self.delivery)
+            kept.outcome == "accepted" or should_resend(kept.outcome, cleared, self.delivery)
             for kept, cleared in previous
         ):
             raise NotSentError(why)
@@ -221,12 +221,12 @@ class RowMessages(WhatsAppBroadcastOperator):
     def _is_anyone_left(self, context: Context) -> bool:
         """Return whether this try sends to at least one recipient."""
         from airflow_provider_itnio.broadcast.recipients import Recipient
-        from airflow_provider_itnio.delivery.policy import is_sent_again
+        from airflow_provider_itnio.delivery.policy import should_resend
 
         for recipient in self._read_recipients(context):
             if isinstance(recipient, Recipient):
                 known = self._record.previous_outcome(recipient.key) if self._record else None
-                if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):
+                if known is None or should_resend(known[0].outcome, known[1], self.delivery):
                     return True
         return False
 

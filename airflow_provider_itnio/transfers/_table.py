@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_missing, plain_scalar
-from airflow_provider_itnio.rendering.missing_values import as_given
+from airflow_provider_itnio.rendering.missing_values import unwrap_all
 
 _BETWEEN: Final = 2
 """Blanks between two columns."""
@@ -40,7 +40,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     """
     max_rows = check_number("table: max_rows", max_rows, 1, 100_000, int)
     width = check_number("table: width", width, 10, 4096, int)
-    columns = as_given(columns)
+    columns = unwrap_all(columns)
     if columns is not None and not isinstance(columns, (list, tuple)):
         raise InvalidMessageError(
             f"table: columns must be a list of names, such as ['region'], {describe_value(columns)} given"
@@ -63,7 +63,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
 def _row(row: Any) -> Mapping[str, Any]:
     if not isinstance(row, Mapping):
         raise InvalidMessageError(f"table: takes rows, each a dict; {type(row).__name__} given")
-    return {str(name): as_given(value) for name, value in row.items()}
+    return {str(name): unwrap_all(value) for name, value in row.items()}
 
 
 def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> str:

@@ -51,7 +51,7 @@ def test_outcomes_are_found_by_number_and_occurrence(store):
 
 def test_the_last_outcome_written_counts(store):
     record = opened(store)
-    record.intend([((NUMBER, 0), False), ((NUMBER, 1), False)])
+    record.record_intent([((NUMBER, 0), False), ((NUMBER, 1), False)])
     keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
     keep(record, accepted())
     again = opened(store, 2)
@@ -62,7 +62,7 @@ def test_the_last_outcome_written_counts(store):
 def test_an_intent_and_pending_outcomes_are_one_write(store):
     record = opened(store)
     record.add(accepted())
-    record.intend([((NUMBER, 1), False)])
+    record.record_intent([((NUMBER, 1), False)])
     assert (store.tried, record.unrecorded) == (2, [])
     again = opened(store, 2)
     assert [again.previous_outcome((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
@@ -72,7 +72,7 @@ def test_an_intent_counts_over_the_outcome_written_with_it(store):
     """A message failed and its fallback is about to be sent: the fallback is unknown, not the message."""
     record = opened(store)
     record.add(RecordedOutcome((NUMBER, 0), "not_sent", is_fallback=True))
-    record.intend([((NUMBER, 0), True)])
+    record.record_intent([((NUMBER, 0), True)])
     unknown = RecordedOutcome((NUMBER, 0), "unknown", is_fallback=True)
     assert opened(store, 2).previous_outcome((NUMBER, 0)) == (unknown, "no")
     record.finish()
@@ -137,7 +137,7 @@ def test_a_batch_too_large_for_one_key_is_split(count, waiting, store):
     keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
     for _ in range(waiting):
         record.add(accepted(number="5511912345678"))
-    record.intend([(key, False) for key in keys])
+    record.record_intent([(key, False) for key in keys])
     keep(record, *[RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
     assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
     again = opened(store, 2)

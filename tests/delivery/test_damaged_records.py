@@ -179,7 +179,7 @@ def test_a_batch_with_random_content_gives_its_outcomes_or_a_record_error(value,
 )
 def test_a_messages_entry_with_random_content_gives_its_outcome_or_a_record_error(value, where):
     store = TaskStateStore()
-    opened_as(store).accepted(Receipt("a" * 32, NUMBER, "text", None))
+    opened_as(store).record_acceptance(Receipt("a" * 32, NUMBER, "text", None))
     (key,) = store.kept
     entry = json.loads(store.kept[key])
     if where == "message_id":

@@ -9,7 +9,7 @@ import time
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, timeout
 
-from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout, TimeIsOverError
+from airflow_provider_itnio.delivery.graceful_timeout import CallInterruptedError, GracefulTimeout
 
 
 def time_is_over():
@@ -32,15 +32,15 @@ def test_outside_a_call_the_timeout_raises_nothing_and_is_reported_once(limit):
     told = []
     limit.on_timeout = lambda: told.append("over")
     with limit:
-        assert not limit.is_over
+        assert not limit.has_timed_out
         for _ in range(3):
             time_is_over()
             time.sleep(0)
-        assert (limit.is_over, told) == (True, ["over"])
+        assert (limit.has_timed_out, told) == (True, ["over"])
 
 
 def test_a_blocking_call_is_ended(limit):
-    with limit, pytest.raises(TimeIsOverError):
+    with limit, pytest.raises(CallInterruptedError):
         limit.call(block)
 
 
@@ -48,7 +48,7 @@ def test_each_later_blocking_call_is_ended_too(limit, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.delivery.graceful_timeout._PATIENCE", 0.3)
     with limit:
         for _ in range(2):
-            with pytest.raises(TimeIsOverError):
+            with pytest.raises(CallInterruptedError):
                 limit.call(block)
 
 
@@ -77,10 +77,10 @@ def test_an_exception_in_a_call_is_raised(limit):
 
 def test_as_airflow_does_raises_airflows_timeout(limit):
     with limit:
-        with pytest.raises(AirflowTaskTimeout), limit.as_airflow_does():
+        with pytest.raises(AirflowTaskTimeout), limit.airflow_behaviour():
             block()
-        assert limit.is_over
-        with pytest.raises(AirflowTaskTimeout), limit.as_airflow_does():
+        assert limit.has_timed_out
+        with pytest.raises(AirflowTaskTimeout), limit.airflow_behaviour():
             pytest.fail("the time was over before it began")
 
 
@@ -102,6 +102,6 @@ def test_a_timeout_that_has_not_passed_continues_after_the_block(limit):
 def test_without_an_execution_timeout_nothing_changes():
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit = GracefulTimeout()
-    with limit, limit.as_airflow_does():
+    with limit, limit.airflow_behaviour():
         assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
         assert limit.call(lambda: "done") == "done"

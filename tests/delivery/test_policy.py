@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.errors import (
     PlatformError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.delivery.policy import TaskTry, is_sent_again, outcome_of
+from airflow_provider_itnio.delivery.policy import TaskTry, outcome_of, should_resend
 from tests.tables import for_each
 
 FIRST = TaskTry(number=1, max_tries=2, retries=2, clear_number=0)
@@ -40,11 +40,11 @@ def test_a_cleared_task_is_distinguished_from_a_retry(previous, now, is_cleared)
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("outcome", ["accepted", "unknown", "not_sent", "refused"])
 def test_perhaps_cleared_counts_as_cleared_except_for_unknown_at_most_once(outcome, delivery):
-    perhaps = is_sent_again(outcome, "perhaps", delivery)
+    perhaps = should_resend(outcome, "perhaps", delivery)
     if (outcome, delivery) == ("unknown", "at_most_once"):
-        assert perhaps is is_sent_again(outcome, "no", delivery) is False
+        assert perhaps is should_resend(outcome, "no", delivery) is False
     else:
-        assert perhaps is is_sent_again(outcome, "certainly", delivery)
+        assert perhaps is should_resend(outcome, "certainly", delivery)
 
 
 @for_each(

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
-from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
+from airflow_provider_itnio.delivery.graceful_timeout import CallInterruptedError
 from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 from airflow_provider_itnio.delivery.state_store import TaskStateStore as Entries
 from tests.delivery.opened import cleared, context, opened
@@ -131,7 +131,7 @@ def test_a_write_after_sending_is_tried_three_times_with_a_pause(failure, store,
 
 @pytest.mark.usefixtures("quick_writes")
 def test_a_write_that_the_execution_timeout_ends_is_tried_once_more(store):
-    store.fail(TimeIsOverError("the task's execution_timeout is over"))
+    store.fail(CallInterruptedError("the task's execution_timeout is over"))
     with pytest.raises(RecordError, match="execution_timeout is over"):
         entries_in(store).set_with_retry("a", {})
     assert store.tried == 2
@@ -147,7 +147,7 @@ class AnswersLate:
         self.answers.append(answer)
         if self.ends:
             self.ends = False
-            raise TimeIsOverError("the task's execution_timeout is over")
+            raise CallInterruptedError("the task's execution_timeout is over")
         return self.answers.pop(0)
 
     def set(self, key, value):
@@ -206,12 +206,12 @@ def test_without_a_store_one_log_line_says_so_and_nothing_is_recorded(kind, give
     assert len(caplog.messages) == 1
     assert words in caplog.messages[0]
     if kind is DeliveryRecord:
-        record.intend(NUMBER)
-        record.withdraw(NUMBER)
+        record.record_intent(NUMBER)
+        record.withdraw_intent(NUMBER)
         assert record.previous_outcome(NUMBER) is None
     else:
-        assert not record.is_kept
-        record.intend([((NUMBER, 0), False)])
+        assert not record.is_persistent
+        record.record_intent([((NUMBER, 0), False)])
         record.add(RecordedOutcome((NUMBER, 0), "accepted"))
         record.flush()
         assert record.unrecorded == []
@@ -222,7 +222,7 @@ def test_without_a_store_one_log_line_says_so_and_nothing_is_recorded(kind, give
 
 def test_all_entries_are_json_under_short_keys(store):
     record = opened(store, kind=BroadcastRecord)
-    record.intend([((number, 0), False) for number in numbers(3)])
-    opened(store).intend(NUMBER)
+    record.record_intent([((number, 0), False) for number in numbers(3)])
+    opened(store).record_intent(NUMBER)
     assert all(isinstance(json.loads(text), dict) for text in store.kept.values())
     assert all(len(key) < 512 for key in store.kept)

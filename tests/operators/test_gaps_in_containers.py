@@ -74,7 +74,7 @@ def rendered(text, value, where):
     """Render a text with a value of a recipient, of ``shared`` or of the task's context."""
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     if where == "context":
-        fields = FieldRenderer(environment, {"x": value}, jinja_env=environment, airflow=str)
+        fields = FieldRenderer(environment, {"x": value}, jinja_env=environment, render=str)
         return fields.field("text", text.replace("X", "x"))
     data = {"x": value}
     shared, own = (data, {}) if where == "shared" else ({}, data)
@@ -112,7 +112,7 @@ def test_a_dict_is_not_rendered_as_its_python_repr(value, text, where):
 
 def test_a_dict_rendered_for_an_object_field_hints_at_native_rendering():
     environment = SandboxedEnvironment(undefined=StrictUndefined)
-    fields = FieldRenderer(environment, {"x": DICT}, jinja_env=environment, airflow=str)
+    fields = FieldRenderer(environment, {"x": DICT}, jinja_env=environment, render=str)
     with pytest.raises(InvalidMessageError, match=r"x is no text.*render_template_as_native_obj=True"):
         fields.field("interactive", "{{ x }}")
 
