@@ -46,11 +46,11 @@ def measure() -> list[Figure]:
     def by_hand() -> tuple[bytes, dict[str, str]]:
         return body_by_hand(), headers_by_hand()
 
-    same_for_all = message_from({"text": TEXT})
+    fixed_fields = message_from({"text": TEXT})
 
     def in_a_broadcast() -> tuple[bytes | None, dict[str, str]]:
         request = exchange.message_request(
-            same_for_all, recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE
+            fixed_fields, recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE
         )
         return request.body, exchange.signed_headers()
 

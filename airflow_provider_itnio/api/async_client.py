@@ -165,7 +165,7 @@ class AsyncClient:
     """
 
     def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
-        self.between_tries: Callable[[float], Awaitable[None]] = _sleep
+        self.wait_before_retry: Callable[[float], Awaitable[None]] = _sleep
         """Waits the given seconds between two requests for one message; 0 after an answer that corrected the
         clock, because the second request follows at once."""
         self._settings = settings
@@ -217,13 +217,13 @@ class AsyncClient:
                 raise error
             return await self._try(request, delivery)
 
-        return await AsyncRetrying(**self._tries, sleep=self.between_tries)(again)
+        return await AsyncRetrying(**self._tries, sleep=self.wait_before_retry)(again)
 
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)
         if self._protocol.sets_clock(request, answer):
             offset = self._protocol.clock.offset
-            await self.between_tries(0)
+            await self.wait_before_retry(0)
             answer = await self._ask(request)
             self._protocol.judge_clock(request, answer, offset)
         return self._protocol.result(request, answer, delivery)

@@ -23,8 +23,8 @@ from airflow_provider_itnio.api.links import WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.time_limit import in_thread
-from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
-from airflow_provider_itnio.broadcast.pace import Pace, messages_in_a_second
+from airflow_provider_itnio.broadcast.accepted_messages import AcceptedMessages
+from airflow_provider_itnio.broadcast.pace import Pace, expected_rate
 from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-_PROGRESS_EVERY: Final = 10.0
+_PROGRESS_INTERVAL: Final = 10.0
 """Seconds between two lines of progress while messages are sent."""
-_PROGRESS_OF_WAIT: Final = 60.0
+_WAIT_PROGRESS_INTERVAL: Final = 60.0
 """Seconds between two lines of progress after all are sent, which may take days."""
-_RECORDED_AFTER: Final = 2.0
+_FLUSH_INTERVAL: Final = 2.0
 """Seconds after which outcomes are recorded even if the batch is not full."""
-_UNANSWERED_IN_A_ROW: Final = 100
+_MAX_UNANSWERED: Final = 100
 """Consecutive messages without a clear answer after which the broadcast stops."""
-_BEHIND_OTHERS: Final = 1000
+_MAX_WAITING: Final = 1000
 """Most messages that may wait for a previous one to the same number."""
 
 
@@ -103,9 +103,9 @@ class Broadcast:
             waits=watch is not None,
             falls_back=fallbacks is not None,
         )
-        self.stopped: str | None = None
+        self.stop_reason: str | None = None
         """Why the broadcast stopped early; ``None`` if it did not."""
-        self.stopped_by: ItnioError | None = None
+        self.stop_error: ItnioError | None = None
         """The error that stopped it, because it would affect all messages."""
         self.watch = watch
         """Asks for the statuses of accepted messages, if the task waits for them."""
@@ -113,13 +113,13 @@ class Broadcast:
         self._delivery: Delivery = delivery
         self._fallbacks = fallbacks
         self._accepted = AcceptedMessages(
-            recipients, report=self.report, record=record, keep=self._keep, watch=watch, fallbacks=fallbacks
+            recipients, report=self.report, record=record, add=self._add, watch=watch, fallbacks=fallbacks
         )
         self._in_flight = (
             min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_persistent else max_in_flight
         )
         # Unwritten outcomes and messages in flight together are never more than checkpoint_every.
-        self._batch = max(1, checkpoint_every - self._in_flight)
+        self._batch_size = max(1, checkpoint_every - self._in_flight)
         self._queue = MessageQueue(
             recipients,
             message_for=message_for,
@@ -128,26 +128,26 @@ class Broadcast:
             accepted=self._accepted,
             delivery=delivery,
             fallbacks=fallbacks,
-            room=min(_BEHIND_OTHERS, checkpoint_every),
-            first_batch=messages_in_a_second(self._in_flight, messages_per_second),
+            max_waiting=min(_MAX_WAITING, checkpoint_every),
+            first_batch=expected_rate(self._in_flight, messages_per_second),
         )
         self._pace = Pace(messages_per_second)
         # Only one worker takes a message and waits for its turn at a time: it may be written as intended.
-        self._taking = asyncio.Lock()
-        self._places = asyncio.Semaphore(self._in_flight)
-        self._ask = partial(client.send, app_id=app_id, business_phone=business_phone, delivery=delivery)
-        client.between_tries = self._between_tries
-        self._stopping = asyncio.Event()
+        self._take_lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(self._in_flight)
+        self._request = partial(client.send, app_id=app_id, business_phone=business_phone, delivery=delivery)
+        client.wait_before_retry = self._wait_before_retry
+        self._stop_event = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
-        self._unanswered_in_a_row = 0
-        self._record_is_lost = False
+        self._unanswered = 0
+        self._record_failed = False
 
     async def run(self) -> None:
         """Send all messages, and wait for their statuses if asked to, until done or stopped."""
-        beside = [
+        background = [
             asyncio.create_task(self._log_progress()),
-            asyncio.create_task(self._flush_now_and_then()),
+            asyncio.create_task(self._flush_periodically()),
         ]
         try:
             if self.watch is None:
@@ -160,22 +160,22 @@ class Broadcast:
             await asyncio.gather(*self._workers, return_exceptions=True)
             raise
         finally:
-            for task in beside:
+            for task in background:
                 task.cancel()
-            self._flush_the_rest()
+            self._flush_remaining()
         if self._failure is not None:
             raise self._failure
 
-    def stop(self, why: str, grace: float | None = None) -> None:
+    def stop(self, reason: str, grace: float | None = None) -> None:
         """Send no more messages.
 
-        :param why: the reason.
+        :param reason: the reason.
         :param grace: seconds that messages in flight may still wait for their answers; ``None`` for the
             client's own timeouts.
         """
-        if self.stopped is None:
-            self.stopped = why
-        self._stopping.set()
+        if self.stop_reason is None:
+            self.stop_reason = reason
+        self._stop_event.set()
         self._pace.end()
         self._queue.close()
         self._flush()  # before the last answers arrive: the process may be killed before that
@@ -186,31 +186,31 @@ class Broadcast:
     def accepted_but_unrecorded(self) -> list[str]:
         """Recipients whose messages were accepted but not recorded, by position and last digits."""
         # By key, so that a recipient with a message and a fallback is named once.
-        accepted = {kept.key: kept for kept in self._record.unrecorded if kept.outcome == "accepted"}
-        return [f"recipients[{kept.position}] (…{kept.key[0][-4:]})" for kept in accepted.values()]
+        accepted = {entry.key: entry for entry in self._record.unrecorded if entry.outcome == "accepted"}
+        return [f"recipients[{entry.position}] (…{entry.key[0][-4:]})" for entry in accepted.values()]
 
     async def _send_all(self) -> None:
         """Send what is in the queue. With fallbacks there are more workers, since some ask for windows."""
-        ahead = 0 if self._fallbacks is None else min(self._in_flight, self._fallbacks.AT_A_TIME)
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight + ahead)]
+        extra = 0 if self._fallbacks is None else min(self._in_flight, self._fallbacks.MAX_CONCURRENT)
+        self._workers = [asyncio.create_task(self._run_worker()) for _ in range(self._in_flight + extra)]
         await asyncio.gather(*self._workers)
 
     # --- one of several workers -----------------------------------------------------------------------------
 
-    async def _work(self) -> None:
+    async def _run_worker(self) -> None:
         try:
             while (queued := await self._take()) is not None:
                 await self._send(queued)
                 if self._fallbacks is not None:
-                    self._places.release()
+                    self._slots.release()
         except asyncio.CancelledError:
-            if self.stopped is None:
+            if self.stop_reason is None:
                 raise
         except CallInterruptedError as error:
             self.stop(str(error))
         except RecordError as error:
-            self.stopped_by = self.stopped_by or error
-            self._lose_record(error)
+            self.stop_error = self.stop_error or error
+            self._stop_recording(error)
         except Exception as error:
             # Stop, but let the messages in flight finish, so that their outcomes are known.
             self._failure = self._failure or error
@@ -219,47 +219,47 @@ class Broadcast:
     async def _take(self) -> QueuedMessage | None:
         """Return the next message when it may be sent; ``None`` if there is none left."""
         while True:
-            async with self._taking:
+            async with self._take_lock:
                 queued = await self._queue.take()
                 if queued is None:
                     return None
                 if self._fallbacks is None and queued.message.type not in WITH_FILES:
-                    return await self._in_turn(queued)
+                    return await self._wait_for_slot(queued)
             # Outside of the lock: several messages are prepared at a time.
-            ready = await self._made_ready(queued)
-            if ready is not None:
-                return await self._in_turn(ready)
+            prepared = await self._prepare(queued)
+            if prepared is not None:
+                return await self._wait_for_slot(prepared)
 
-    async def _in_turn(self, queued: QueuedMessage) -> QueuedMessage | None:
+    async def _wait_for_slot(self, queued: QueuedMessage) -> QueuedMessage | None:
         """Return the message when it may be sent; ``None`` if the broadcast was stopped."""
         try:
-            await self._pace.turn()
+            await self._pace.wait_for_slot()
         except asyncio.CancelledError:
             self._queue.put_back(queued)
             raise
-        if self.stopped is not None:
+        if self.stop_reason is not None:
             self._queue.put_back(queued)
-            self._places.release()
+            self._slots.release()
             return None
         return queued
 
-    async def _made_ready(self, queued: QueuedMessage) -> QueuedMessage | None:
+    async def _prepare(self, queued: QueuedMessage) -> QueuedMessage | None:
         """Return the message or its fallback, with its file; ``None`` if that failed."""
         try:
             if self._fallbacks is not None:
                 queued = await self._fallbacks.choose(queued)
-            if queued.message.type in WITH_FILES and (make_ready := self._open_file(queued.message)):
-                queued = queued._replace(message=await asyncio.wrap_future(in_thread(make_ready)))
+            if queued.message.type in WITH_FILES and (prepare_file := self._open_file(queued.message)):
+                queued = queued._replace(message=await asyncio.wrap_future(in_thread(prepare_file)))
             if self._fallbacks is not None:
-                await self._places.acquire()
+                await self._slots.acquire()
             return queued
         except (InvalidMessageError, ConfigurationError) as error:
             position, number = queued.recipient.position, queued.recipient.number
             self.report.add_failure("invalid", position, number[-4:], None, str(error))
             self._queue.done(queued)
-            self._keep(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
+            self._add(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
         except ItnioError as error:
-            self._has_failed(queued, error)
+            self._handle_failure(queued, error)
         except BaseException:
             self._queue.put_back(queued)
             raise
@@ -267,53 +267,53 @@ class Broadcast:
 
     async def _send(self, queued: QueuedMessage) -> None:
         try:
-            receipt = await self._ask(queued.message, recipient=queued.recipient.number)
+            receipt = await self._request(queued.message, recipient=queued.recipient.number)
         except ItnioError as error:
-            self._has_failed(queued, error)
+            self._handle_failure(queued, error)
         except BaseException as error:
-            why = (isinstance(error, asyncio.CancelledError) and self.stopped) or type(error).__name__
+            reason = (isinstance(error, asyncio.CancelledError) and self.stop_reason) or type(error).__name__
             if is_marked_as_not_sent(error):
-                self._has_failed(queued, NotSentError(f"ended before it was sent: {why}"))
+                self._handle_failure(queued, NotSentError(f"ended before it was sent: {reason}"))
             else:
-                self._has_failed(queued, UnknownOutcomeError(f"ended before an answer came: {why}"))
+                self._handle_failure(queued, UnknownOutcomeError(f"ended before an answer came: {reason}"))
             raise
         else:
-            self._is_accepted(queued, receipt)
+            self._handle_acceptance(queued, receipt)
 
-    async def _between_tries(self, seconds: float) -> None:
+    async def _wait_before_retry(self, seconds: float) -> None:
         """Wait for the next attempt of a message, which counts for the rate too. A stop ends the wait."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-            await self._pace.turn()
-            if self.stopped is not None:
+                    await self._stop_event.wait()
+            await self._pace.wait_for_slot()
+            if self.stop_reason is not None:
                 raise asyncio.CancelledError
         except asyncio.CancelledError as error:
             mark_as_not_sent(error)
             raise
 
-    def _is_accepted(self, queued: QueuedMessage, receipt: Receipt) -> None:
+    def _handle_acceptance(self, queued: QueuedMessage, receipt: Receipt) -> None:
         position, message_id = queued.recipient.position, receipt.message_id
-        self._unanswered_in_a_row = 0
+        self._unanswered = 0
         self.report.add_accepted(receipt, is_fallback=queued.is_fallback)
         self._queue.done(queued)
         if self._record.is_persistent:
             at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
-            self._keep(
+            self._add(
                 RecordedOutcome(queued.key, "accepted", message_id, at, None, position, queued.is_fallback)
             )
         self._accepted.add(queued, message_id)
 
-    def _has_failed(self, queued: QueuedMessage, error: ItnioError) -> None:
+    def _handle_failure(self, queued: QueuedMessage, error: ItnioError) -> None:
         outcome = outcome_of(error)
         code = error.code if isinstance(error, RefusedError) else None
-        self._unanswered_in_a_row = 0 if outcome == "refused" else self._unanswered_in_a_row + 1
+        self._unanswered = 0 if outcome == "refused" else self._unanswered + 1
         if self._affects_all(error):
             if outcome == "refused":
                 # This recipient's message is not the cause: a retry sends it.
                 outcome = "not_sent"
-            self.stopped_by = self.stopped_by or error
+            self.stop_error = self.stop_error or error
             self.stop(f"it would affect every message: {error}")
         self.report.add_failure(
             "refused" if isinstance(error, RefusedError) else outcome,
@@ -325,10 +325,10 @@ class Broadcast:
             for_retry=should_resend(outcome, "no", self._delivery),
         )
         self._queue.done(queued)
-        self._keep(RecordedOutcome(queued.key, outcome, code=code, is_fallback=queued.is_fallback))
+        self._add(RecordedOutcome(queued.key, outcome, code=code, is_fallback=queued.is_fallback))
 
     def _affects_all(self, error: ItnioError) -> bool:
-        if self._unanswered_in_a_row >= _UNANSWERED_IN_A_ROW:
+        if self._unanswered >= _MAX_UNANSWERED:
             return True
         if isinstance(error, NotSentError):
             return not error.try_again
@@ -346,51 +346,51 @@ class Broadcast:
             await self._send_all()
         finally:
             watching.cancel()
-        watch.begin()
+        watch.start_timeout()
         try:
-            while self.stopped is None and (len(watch) or self._accepted.fallbacks):
+            while self.stop_reason is None and (len(watch) or self._accepted.fallbacks):
                 if self._accepted.fallbacks:
                     await self._send_all()
-                    watch.begin()
+                    watch.start_timeout()
                 else:
-                    await watch.look(self._stopping)
+                    await watch.poll(self._stop_event)
         except CallInterruptedError as error:
             self.stop(str(error))
 
     # --- the record -----------------------------------------------------------------------------------------
 
-    def _keep(self, outcome: RecordedOutcome) -> None:
+    def _add(self, outcome: RecordedOutcome) -> None:
         self._record.add(outcome)
-        if len(self._record.unrecorded) >= self._batch:
+        if len(self._record.unrecorded) >= self._batch_size:
             self._flush()
 
     def _flush(self) -> None:
-        if self._record_is_lost:
+        if self._record_failed:
             return
         try:
             self._record.flush()
         except RecordError as error:
-            self._lose_record(error)
+            self._stop_recording(error)
 
-    def _lose_record(self, error: RecordError) -> None:
-        self._record_is_lost = True  # no more writes: each would block the loop as long as this one
+    def _stop_recording(self, error: RecordError) -> None:
+        self._record_failed = True  # no more writes: each would block the loop as long as this one
         self.stop(str(error))
 
-    def _flush_the_rest(self) -> None:
-        for queued in self._queue.withdraw():
+    def _flush_remaining(self) -> None:
+        for queued in self._queue.unsent_intended():
             self._record.add(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
-        self._record_is_lost = False  # one last attempt, which blocks nothing
+        self._record_failed = False  # one last attempt, which blocks nothing
         self._flush()
 
-    async def _flush_now_and_then(self) -> None:
+    async def _flush_periodically(self) -> None:
         while True:
-            await asyncio.sleep(_RECORDED_AFTER)
-            if self.stopped is None:
+            await asyncio.sleep(_FLUSH_INTERVAL)
+            if self.stop_reason is None:
                 self._flush()
 
     async def _log_progress(self) -> None:
         while True:
-            await asyncio.sleep(_PROGRESS_EVERY if self.report.not_attempted else _PROGRESS_OF_WAIT)
+            await asyncio.sleep(_PROGRESS_INTERVAL if self.report.not_attempted else _WAIT_PROGRESS_INTERVAL)
             log.info("%s", self.report.describe_progress())
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-_OF_ROW: Final = "; give each row as dict(row._mapping), or select with .mappings()"  # of SQLAlchemy
-_BY_ATTRIBUTE: Final = {
+_ROW_HINT: Final = "; give each row as dict(row._mapping), or select with .mappings()"  # of SQLAlchemy
+_HINTS_BY_ATTRIBUTE: Final = {
     "model_dump": "give each as a dict (.model_dump())",  # pydantic
     "__dataclass_fields__": "give each as a dict (dataclasses.asdict)",
     "__attrs_attrs__": "give each as a dict (attrs.asdict)",
@@ -20,10 +20,10 @@ def dict_hint(value: Any) -> str:
     """
     kind = type(value)
     if hasattr(kind, "_mapping"):
-        return _OF_ROW
+        return _ROW_HINT
     if hasattr(kind, "__getitem__"):  # a sequence; Airflow's lazy sequences are attrs classes
         return ""
-    return next((f"; {hint}" for name, hint in _BY_ATTRIBUTE.items() if hasattr(kind, name)), "")
+    return next((f"; {hint}" for name, hint in _HINTS_BY_ATTRIBUTE.items() if hasattr(kind, name)), "")
 
 
 def entry_hint(entry: Any) -> str:
@@ -46,13 +46,13 @@ def entry_hint(entry: Any) -> str:
     return ""
 
 
-def rows_of_table(given: Any) -> str | None:
+def rows_of_table(value: Any) -> str | None:
     """Return the call that converts a data frame to a list of dicts.
 
-    :param given: the value that was given.
+    :param value: the value that was given.
     :return: the call; ``None`` if the value is no data frame.
     """
-    if getattr(given, "ndim", 2) == 1 or not (hasattr(given, "columns") or hasattr(given, "to_dict")):
+    if getattr(value, "ndim", 2) == 1 or not (hasattr(value, "columns") or hasattr(value, "to_dict")):
         return None
-    ways = {"to_dicts": "", "to_pylist": "", "to_dict": '"records"'}  # of polars, pyarrow and pandas
-    return next((f".{name}({how})" for name, how in ways.items() if hasattr(given, name)), None)
+    methods = {"to_dicts": "", "to_pylist": "", "to_dict": '"records"'}  # of polars, pyarrow and pandas
+    return next((f".{name}({argument})" for name, argument in methods.items() if hasattr(value, name)), None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-_SECONDS: Final = 3.0
+_TIMEOUT: Final = 3.0
 """Seconds that a message waits for the receiver's answer."""
 
 
@@ -33,7 +33,7 @@ class Fallbacks:
     :param fallback_for: creates the fallback for one recipient, or raises ``InvalidMessageError``.
     """
 
-    AT_A_TIME: ClassVar[int] = 32
+    MAX_CONCURRENT: ClassVar[int] = 32
     """Most concurrent requests to the receiver."""
 
     def __init__(
@@ -42,11 +42,11 @@ class Fallbacks:
         self._client = client
         self._business_phone = business_phone
         self._fallback_for = fallback_for
-        self._places = asyncio.Semaphore(self.AT_A_TIME)
-        self._is_away = False
-        self._asks_again_at = 0.0
+        self._slots = asyncio.Semaphore(self.MAX_CONCURRENT)
+        self._is_unreachable = False
+        self._next_request_at = 0.0
 
-    def of(self, recipient: Recipient) -> QueuedMessage:
+    def create(self, recipient: Recipient) -> QueuedMessage:
         """Create the fallback for a recipient.
 
         :raises InvalidMessageError: if the fallback is invalid.
@@ -61,25 +61,25 @@ class Fallbacks:
         is_template = queued.is_fallback or queued.message.type == "template"
         if is_template or not await self._is_closed(queued.recipient.number):
             return queued
-        return self.of(queued.recipient)
+        return self.create(queued.recipient)
 
     async def _is_closed(self, number: str) -> bool:
         loop = asyncio.get_running_loop()
-        async with self._places:
-            if loop.time() < self._asks_again_at:
+        async with self._slots:
+            if loop.time() < self._next_request_at:
                 return False
-            if self._is_away:
-                self._asks_again_at = loop.time() + AFTER_ERROR  # only one message checks the receiver
+            if self._is_unreachable:
+                self._next_request_at = loop.time() + AFTER_ERROR  # only one message checks the receiver
             try:
                 requests = window_requests(number, self._business_phone)
-                async with asyncio.timeout(_SECONDS):
+                async with asyncio.timeout(_TIMEOUT):
                     answers = await asyncio.gather(*map(self._client.perform, requests))
             except (ItnioError, TimeoutError) as error:
-                if not self._is_away:
-                    self._is_away = True
-                    words = str(error) or f"The receiver did not answer within {_SECONDS:.0f} s"
-                    log.warning("%s. The messages themselves are sent, not the fallback", words)
-                self._asks_again_at = loop.time() + AFTER_ERROR
+                if not self._is_unreachable:
+                    self._is_unreachable = True
+                    error_text = str(error) or f"The receiver did not answer within {_TIMEOUT:.0f} s"
+                    log.warning("%s. The messages themselves are sent, not the fallback", error_text)
+                self._next_request_at = loop.time() + AFTER_ERROR
                 return False
-            self._is_away, self._asks_again_at = False, 0.0
+            self._is_unreachable, self._next_request_at = False, 0.0
         return not latest_window(answers).is_open

@@ -24,55 +24,55 @@ class Pace:
         self._interval = 0.0 if per_second is None else 1 / per_second
         self._next: float | None = None
         # Only one waits for its slot at a time: several would leave at once after the loop was blocked.
-        self._order = asyncio.Lock()
-        self._waiting: asyncio.Future[None] | None = None
-        self._has_ended = False
+        self._slot_lock = asyncio.Lock()
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_ended = False
 
-    async def turn(self) -> None:
+    async def wait_for_slot(self) -> None:
         """Wait until the next message may be sent, or :meth:`end` is called."""
         if not self._interval:
             return
-        async with self._order:
-            if self._has_ended:
+        async with self._slot_lock:
+            if self._is_ended:
                 return
             loop = asyncio.get_running_loop()
             now = loop.time()
             at = now if self._next is None else max(self._next, now - self._CATCH_UP)
             self._next = at + self._interval
             if at > now:
-                self._waiting = loop.create_future()
-                alarm = loop.call_at(at, self._wake)
+                self._waiter = loop.create_future()
+                timer = loop.call_at(at, self._wake)
                 try:
-                    await self._waiting
+                    await self._waiter
                 finally:
-                    alarm.cancel()
+                    timer.cancel()
 
     def end(self) -> None:
         """End the current and all later waits."""
-        self._has_ended = True
+        self._is_ended = True
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class BatchSize:
     """Sizes batches for about one second, by the rate of the previous batch.
 
     :param first: the size of the first batch.
-    :param most: the largest size.
+    :param max_size: the largest size.
     :param now: returns the time in seconds.
     """
 
-    _SHORTEST: Final = 0.001
+    _MIN_ELAPSED: Final = 0.001
 
-    def __init__(self, first: int, most: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._first = min(first, most)
-        self._most = most
+    def __init__(self, first: int, max_size: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._first = min(first, max_size)
+        self._max_size = max_size
         self._now = now
-        self._given = 0
-        self._at = 0.0
+        self._last_size = 0
+        self._last_time = 0.0
 
     def next(self) -> int:
         """Return the size of the next batch. Call it when all messages of the previous batch are taken.
@@ -82,14 +82,14 @@ class BatchSize:
         """
         now = self._now()
         size = self._first
-        if self._given:
-            per_second = self._given / max(now - self._at, self._SHORTEST)
-            size = max(1, min(round(per_second), 2 * self._given))
-        self._given, self._at = min(size, self._most), now
-        return self._given
+        if self._last_size:
+            per_second = self._last_size / max(now - self._last_time, self._MIN_ELAPSED)
+            size = max(1, min(round(per_second), 2 * self._last_size))
+        self._last_size, self._last_time = min(size, self._max_size), now
+        return self._last_size
 
 
-def messages_in_a_second(in_flight: int, per_second: float | None) -> int:
+def expected_rate(in_flight: int, per_second: float | None) -> int:
     """Return how many messages are sent per second if each is answered after 0.1 seconds."""
     possible = in_flight * 10
     return possible if per_second is None else min(possible, ceil(per_second))

@@ -19,9 +19,9 @@ from airflow_provider_itnio.broadcast.entry_hints import dict_hint, entry_hint, 
 from airflow_provider_itnio.templating import is_list_in_text
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
-_AT_ONCE: Final = 1000
+_FETCH_SIZE: Final = 1000
 """Entries of a lazy sequence that are fetched at a time."""
-_LONGEST_LITERAL: Final = 1_000_000
+_MAX_LITERAL_LENGTH: Final = 1_000_000
 """Most characters of a list as a Python literal; parsing it needs a hundred times as much memory."""
 
 
@@ -65,10 +65,10 @@ class InvalidRecipient(NamedTuple):
     number: str
 
 
-def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
+def recipient_list(value: Any, field: str = "recipients") -> Sequence[Any]:
     """Convert recipients in any accepted form to a list, without checking its entries.
 
-    :param given: one number; a text with several numbers, separated by commas, semicolons or line breaks; a
+    :param value: one number; a text with several numbers, separated by commas, semicolons or line breaks; a
         list in a text, as JSON or as a Python literal; one dict with ``phone``; a list, tuple, set, array or
         column of a data frame, of numbers and dicts; or the lazy sequence of a mapped task's outputs, each of
         them a recipient or a list of dicts.
@@ -77,60 +77,60 @@ def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
     :raises InvalidMessageError: if it is none of these.
     """
     try:
-        entries = _entries(plain_scalar(given), field)
-        hint = dict_hint(given)
-        is_lazy = entries is None and not hint and _is_lazy(given)
+        entries = _entries(plain_scalar(value), field)
+        hint = dict_hint(value)
+        is_lazy = entries is None and not hint and _is_lazy(value)
     except InvalidMessageError:
         raise
     except Exception:  # data may raise anything when it is inspected
         entries, is_lazy, hint = None, False, ""
     if is_lazy:  # outside of the try: an error of Airflow is not an error of the data
-        return _fetched(given)
+        return _fetch_outputs(value)
     if entries is None:
         raise InvalidMessageError(
-            f"{field}: must be phone numbers or dicts with phone, in a list; {type_name(given)} given{hint}"
+            f"{field}: must be phone numbers or dicts with phone, in a list; {type_name(value)} given{hint}"
         )
     return entries
 
 
-def _is_lazy(given: Any) -> bool:
-    is_sequence = hasattr(given, "__getitem__") and hasattr(given, "__len__")
-    return is_sequence and not isinstance(given, (bytes, bytearray, memoryview))
+def _is_lazy(value: Any) -> bool:
+    is_sequence = hasattr(value, "__getitem__") and hasattr(value, "__len__")
+    return is_sequence and not isinstance(value, (bytes, bytearray, memoryview))
 
 
-def _entries(given: Any, field: str) -> Sequence[Any] | None:
-    if isinstance(given, str):
-        return _in_text(given, field)
-    if type(given) is list:
-        return given
-    if isinstance(given, (list, tuple, Set, ValuesView, deque)):
-        return list(given)
-    if isinstance(given, Mapping) or integral(given) is not None:
-        return [given]
-    if (rows := rows_of_table(given)) is not None:
+def _entries(value: Any, field: str) -> Sequence[Any] | None:
+    if isinstance(value, str):
+        return _parse_text(value, field)
+    if type(value) is list:
+        return value
+    if isinstance(value, (list, tuple, Set, ValuesView, deque)):
+        return list(value)
+    if isinstance(value, Mapping) or integral(value) is not None:
+        return [value]
+    if (rows := rows_of_table(value)) is not None:
         raise InvalidMessageError(f"{field}: a table given; give its rows as dicts ({rows})")
-    if hasattr(given, "tolist") and not isinstance(given, memoryview):
-        dtype: Any = getattr(given, "dtype", None)
+    if hasattr(value, "tolist") and not isinstance(value, memoryview):
+        dtype: Any = getattr(value, "dtype", None)
         if getattr(dtype, "kind", "") == "f" and dtype.itemsize < 8:
             raise InvalidMessageError(
                 f"{field}: an array of {dtype} given, in which phone numbers have lost digits; "
                 "read them as text or int64"
             )
-        listed: list[Any] = given.tolist()
+        listed: list[Any] = value.tolist()
         return listed
     return None
 
 
-def recipients_of(written: Any, rendered: Any, name: str) -> Sequence[Any]:
+def expand_recipient(raw: Any, rendered: Any, name: str) -> Sequence[Any]:
     """Return the entries of one recipient in a DAG file after rendering.
 
-    :param written: the value in the DAG file; a list is a database row there, which is one recipient.
+    :param raw: the value in the DAG file; a list is a database row there, which is one recipient.
     :param rendered: the rendered value.
     :param name: the value's name, for errors.
     :return: one entry, or the entries of a list from a variable or an upstream task.
     :raises InvalidMessageError: if there is none.
     """
-    is_one = isinstance(written, (list, tuple)) or is_missing(rendered)
+    is_one = isinstance(raw, (list, tuple)) or is_missing(rendered)
     entries = [rendered] if is_one else recipient_list(rendered, name)
     if not entries:
         raise InvalidMessageError(f"{name}: must contain at least one phone number, an empty list given")
@@ -153,24 +153,24 @@ def read_recipient(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
         raise InvalidMessageError(f"{name}: can't be read, {describe_value(entry)} given") from None
 
 
-def excluded_numbers(given: object) -> frozenset[str]:
+def excluded_numbers(value: object) -> frozenset[str]:
     """Read the numbers in ``exclude``.
 
-    :param given: as for :func:`recipient_list`.
+    :param value: as for :func:`recipient_list`.
     :return: the numbers, digits only.
     :raises InvalidMessageError: if one of them is invalid, since its owner could get a message.
     """
-    if is_missing(given):
+    if is_missing(value):
         raise InvalidMessageError(
-            f"exclude: {'None' if given is None else describe_value(given)} given, which would message all "
+            f"exclude: {'None' if value is None else describe_value(value)} given, which would message all "
             "recipients; is a return missing in the upstream function? An empty list excludes no one"
         )
-    text = plain_scalar(given)
+    text = plain_scalar(value)
     if type(text) is str and not split_numbers(text):
         return frozenset()
     return frozenset(
         read_recipient(entry, f"exclude[{index}]")[0]
-        for index, entry in enumerate(recipient_list(given, "exclude"))
+        for index, entry in enumerate(recipient_list(value, "exclude"))
     )
 
 
@@ -186,7 +186,7 @@ class Recipients:
 
     def __init__(self, entries: Sequence[Any], excluded: frozenset[str] = frozenset()) -> None:
         self._entries = entries
-        self._among_excluded = frozenset(map(canonical_number, excluded))
+        self._excluded_numbers = frozenset(map(canonical_number, excluded))
         self.excluded = 0
         """Entries skipped so far because their number is excluded."""
         self.duplicates = 0
@@ -199,27 +199,27 @@ class Recipients:
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
         """Yield each recipient, valid or not."""
-        first_of = FirstPositions(len(self._entries))
-        sent: dict[str, _DifferentData] = {}  # of people with several entries
+        first_positions = FirstPositions(len(self._entries))
+        distinct: dict[str, _DistinctData] = {}  # of people with several entries
         for position, entry in enumerate(self._entries):
             try:
                 number, data = read_recipient(entry, f"recipients[{position}]")
             except InvalidMessageError as error:
-                yield InvalidRecipient(position, str(error), *_shown(entry))
+                yield InvalidRecipient(position, str(error), *_mask_number(entry))
                 continue
             person = canonical_number(number)
-            if person in self._among_excluded:
+            if person in self._excluded_numbers:
                 self.excluded += 1
                 continue
-            first = first_of.position(person, position)
+            first = first_positions.position(person, position)
             if first == position:
                 yield Recipient(position, number, 0, data)
                 continue
-            if person not in sent:
-                sent[person] = _DifferentData()
-                sent[person].add(_other_data(_data_of(self._entries[first])))
-            if sent[person].add(_other_data(data)):
-                self._occurrences[position] = len(sent[person]) - 1
+            if person not in distinct:
+                distinct[person] = _DistinctData()
+                distinct[person].add(_without_phone(_data_of(self._entries[first])))
+            if distinct[person].add(_without_phone(data)):
+                self._occurrences[position] = len(distinct[person]) - 1
                 yield Recipient(position, number, self._occurrences[position], data)
             else:
                 self.duplicates += 1
@@ -265,13 +265,13 @@ def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
             raise InvalidMessageError(
                 f"{name}: must be a number or a dict with phone, {type_name(entry)} given{hint}"
             )
-        return normalize_phone(entry, name, if_several=_ONE_EACH), _NO_DATA
+        return normalize_phone(entry, name, if_several=_SEVERAL_HINT), _NO_DATA
     data = _data_of(entry)
     phone = data.get("phone", _NO_DATA)
     if phone is _NO_DATA:
         keys = ", ".join(truncate(describe_key(key), 20) for key in list(data)[:5]) or "none"
         raise InvalidMessageError(f"{name}: a dict needs the key 'phone'; its keys are {keys}")
-    return normalize_phone(phone, f"{name}.phone", if_several=_ONE_EACH), data
+    return normalize_phone(phone, f"{name}.phone", if_several=_SEVERAL_HINT), data
 
 
 def _unwrapped(entry: Any) -> Any:
@@ -284,14 +284,14 @@ def _data_of(entry: Any) -> Mapping[str, Any]:
     return (entry if isinstance(entry, dict) else dict(entry)) if isinstance(entry, Mapping) else _NO_DATA
 
 
-_ONE_EACH: Final = "give each as a separate entry"
+_SEVERAL_HINT: Final = "give each as a separate entry"
 
 
-def _other_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_phone(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in data.items() if key != "phone"}
 
 
-class _DifferentData:
+class _DistinctData:
     """The different data in the entries of one person."""
 
     def __init__(self) -> None:
@@ -338,7 +338,7 @@ def _fingerprint(value: Any) -> int:
         return 0
 
 
-def _shown(entry: Any) -> tuple[str, str]:
+def _mask_number(entry: Any) -> tuple[str, str]:
     """Return the last four digits and the masked number of an invalid entry."""
     try:
         entry = _unwrapped(entry)
@@ -352,8 +352,8 @@ def _shown(entry: Any) -> tuple[str, str]:
         return "", ""
 
 
-def _in_text(given: str, field: str) -> Sequence[Any]:
-    text = given.strip()
+def _parse_text(value: str, field: str) -> Sequence[Any]:
+    text = value.strip()
     if not is_list_in_text(text):
         if not (entries := split_numbers(text)):
             shown = describe_value(text) if text else "an empty text"
@@ -378,19 +378,19 @@ def _read_list(text: str) -> object:
         pass
     inner = re.fullmatch(r"[A-Za-z_]+\((.*)\)", text, re.DOTALL)  # such as dict_values([...])
     try:
-        return ast.literal_eval(inner[1] if inner else text) if len(text) <= _LONGEST_LITERAL else None
+        return ast.literal_eval(inner[1] if inner else text) if len(text) <= _MAX_LITERAL_LENGTH else None
     except Exception:
         return None
 
 
-def _fetched(sequence: Any) -> Sequence[Any]:
+def _fetch_outputs(sequence: Any) -> Sequence[Any]:
     """Fetch the outputs of a mapped task. A list of dicts is several recipients.
 
     A list of numbers is not, since it may be a database row.
     """
     entries: list[Any] = []
-    for start in range(0, len(sequence), _AT_ONCE):
-        for output in sequence[start : start + _AT_ONCE]:
-            several = isinstance(output, list) and all(isinstance(entry, Mapping) for entry in output)
-            entries.extend(output) if several else entries.append(output)
+    for start in range(0, len(sequence), _FETCH_SIZE):
+        for output in sequence[start : start + _FETCH_SIZE]:
+            is_several = isinstance(output, list) and all(isinstance(entry, Mapping) for entry in output)
+            entries.extend(output) if is_several else entries.append(output)
     return entries

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.broadcast.recipients import Recipient
 
-_Filler: TypeAlias = Callable[[], Any]
+_RenderField: TypeAlias = Callable[[], Any]
 """Returns a field's value for the current recipient."""
 
 
@@ -55,28 +55,28 @@ class PersonalMessage:
         self._renderer = Renderer(environment, self._variables)
         self._recipient: Any = {}
         self._number = ""
-        self._added: dict[str, Any] = {}
-        self._same: dict[str, Any] = {}
-        self._fillers: dict[str, _Filler] = {}
+        self._extra_variables: dict[str, Any] = {}
+        self._fixed: dict[str, Any] = {}
+        self._renderers: dict[str, _RenderField] = {}
         for name, value in fields.items():
             if value is not None:
-                same, filler = (value, None) if name in data else self._filler(value, name)
-                if filler is None:
-                    self._same[name] = same
+                fixed, render = (value, None) if name in data else self._compile(value, name)
+                if render is None:
+                    self._fixed[name] = fixed
                 else:
-                    self._fillers[name] = filler
-        self.kind = _kind_of(fields, self._same)
+                    self._renderers[name] = render
+        self.kind = _kind_of(fields, self._fixed)
         """The message's type, such as ``text``."""
 
     @property
     def is_personal(self) -> bool:
         """Whether any field is rendered; if not, the message is the same for all recipients."""
-        return bool(self._fillers)
+        return bool(self._renderers)
 
     @property
-    def same_for_all(self) -> dict[str, Any]:
+    def fixed_fields(self) -> dict[str, Any]:
         """The fields of a message that is not personal."""
-        return dict(self._same)
+        return dict(self._fixed)
 
     def add(self, variables: Mapping[str, Any]) -> None:
         """Add variables for templates and functions.
@@ -84,7 +84,7 @@ class PersonalMessage:
         :param variables: data by variable name.
         """
         self._variables.update(variables)
-        self._added.update(variables)
+        self._extra_variables.update(variables)
 
     def fields_for(self, recipient: Recipient) -> dict[str, Any]:
         """Render the message for a recipient.
@@ -96,7 +96,7 @@ class PersonalMessage:
             self._variables["recipient"] = RecipientData(recipient.data, phone=recipient.number)
         except Exception as error:
             raise InvalidMessageError(f"recipient: can't be used: {describe_error(error)}") from error
-        return self._filled_in()
+        return self._render_fields()
 
     def fields_for_all(self) -> dict[str, Any] | None:
         """Render the message without a recipient.
@@ -106,61 +106,63 @@ class PersonalMessage:
         """
         unknown = self._recipient = self._variables["recipient"] = UnknownRecipient()
         try:
-            fields = self._filled_in()
+            fields = self._render_fields()
         except Exception:
             if not unknown.is_read:
                 raise
             return None
         return None if unknown.is_read else fields
 
-    def _filled_in(self) -> dict[str, Any]:
-        return {**self._same, **{name: fill() for name, fill in self._fillers.items()}}
+    def _render_fields(self) -> dict[str, Any]:
+        return {**self._fixed, **{name: render() for name, render in self._renderers.items()}}
 
-    def _filler(self, value: Any, path: str) -> tuple[Any, _Filler | None]:
+    def _compile(self, value: Any, path: str) -> tuple[Any, _RenderField | None]:
         """Return a value that is the same for all recipients, or a function that renders it."""
         try:
-            return self._part(value, path)
+            return self._compile_part(value, path)
         except RecursionError as error:
             raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
 
-    def _part(self, value: Any, path: str) -> tuple[Any, _Filler | None]:
+    def _compile_part(self, value: Any, path: str) -> tuple[Any, _RenderField | None]:
         if is_reference(value):
             # A literal(...), or an argument of a mapped task group; a task's output was refused before.
             return value.resolve(self._context), None
         if isinstance(value, Mapping):
-            parts = {key: self._part(inner, f"{path}.{key}") for key, inner in value.items()}
-            if any(fill for _, fill in parts.values()):
-                return None, lambda: {key: fill() if fill else same for key, (same, fill) in parts.items()}
-            return {key: same for key, (same, _) in parts.items()}, None
+            parts = {key: self._compile_part(inner, f"{path}.{key}") for key, inner in value.items()}
+            if any(render for _, render in parts.values()):
+                return None, lambda: {
+                    key: render() if render else fixed for key, (fixed, render) in parts.items()
+                }
+            return {key: fixed for key, (fixed, _) in parts.items()}, None
         if isinstance(value, (list, tuple)):
-            entries = [self._part(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
-            if any(fill for _, fill in entries):
-                return None, lambda: [fill() if fill else same for same, fill in entries]
-            return [same for same, _ in entries], None
+            entries = [self._compile_part(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
+            if any(render for _, render in entries):
+                return None, lambda: [render() if render else fixed for fixed, render in entries]
+            return [fixed for fixed, _ in entries], None
         if not is_rendered_later(value):
             return value, None
         if isinstance(value, str):
             return None, self._renderer.compiled(value, path)
-        return None, lambda: self._returned(value, path)
+        return None, lambda: self._call_function(value, path)
 
-    def _returned(self, function: Callable[..., Any], path: str) -> Any:
+    def _call_function(self, function: Callable[..., Any], path: str) -> Any:
         """Call a function of a DAG file for the recipient. Its result is data, and not rendered."""
         context: Any = copy.copy(self._context)
         context["recipient"] = {**self._recipient, "phone": self._number}
         context["shared"] = self._shared
-        for name, value in self._added.items():
+        for name, value in self._extra_variables.items():
             context[name] = value
         try:
             returned = function(context=context, jinja_env=self._environment)
         except Exception as error:
-            words = f"{type(error).__name__}: {describe_error(error)}"
-            raise InvalidMessageError(f"{path}: its function failed: {words}") from error
+            error_text = f"{type(error).__name__}: {describe_error(error)}"
+            raise InvalidMessageError(f"{path}: its function failed: {error_text}") from error
         if path in (*MESSAGE_FIELDS, "message") and is_missing(returned):
             raise InvalidMessageError(f"{path}: its function returned no value; is a return missing?")
         return returned
 
 
-def _kind_of(fields: Mapping[str, Any], same: Mapping[str, Any]) -> str:
-    whole = same.get("message", fields.get("message"))
-    given = {**fields, **(whole if isinstance(whole, Mapping) else {})}
-    return next((name for name in MESSAGE_FIELDS if given.get(name) is not None), "")
+def _kind_of(fields: Mapping[str, Any], fixed: Mapping[str, Any]) -> str:
+    message = fixed.get("message", fields.get("message"))
+    all_fields = {**fields, **(message if isinstance(message, Mapping) else {})}
+    return next((name for name in MESSAGE_FIELDS if all_fields.get(name) is not None), "")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-EVERY: Final = 5.0
+POLL_INTERVAL: Final = 5.0
 """Seconds between two requests about the same message."""
-_BETWEEN: Final = 0.1
+_REQUEST_INTERVAL: Final = 0.1
 """Seconds between two requests about different messages."""
 
 
@@ -37,10 +37,10 @@ class StatusWatch:
     """
 
     def __init__(self, client: AsyncClient, until: str, seconds: float) -> None:
-        self.settle: Callable[[int, MessageStatus, str], None] = lambda position, status, late: None
+        self.on_final: Callable[[int, MessageStatus, str], None] = lambda position, status, expired: None
         """Called once for each message when its wait ends, with its position, its status, and why it is late
         (empty if it is not)."""
-        self.has_room: Callable[[], bool] = lambda: True
+        self.has_capacity: Callable[[], bool] = lambda: True
         """Returns whether more messages may be settled now."""
         self.problem = ""
         """The error of the last request to the receiver; empty if it succeeded."""
@@ -50,22 +50,22 @@ class StatusWatch:
         self._waiting: dict[str, int] = {}
         self._settled: set[int] = set()
         """Hashes of the ids of messages whose wait has ended."""
-        self._ends_at: list[float] = []
+        self._deadlines: list[float] = []
         """For each :meth:`begin`, the deadline of the messages that were added before it."""
-        self._begins: dict[str, int] = {}
-        """The index in ``_ends_at`` of a message, if it is not 0."""
-        self._first_end = math.inf
+        self._deadline_indexes: dict[str, int] = {}
+        """The index in ``_deadlines`` of a message, if it is not 0."""
+        self._next_deadline = math.inf
         """The next deadline after all messages are sent; limits the wait for an answer."""
-        self._was_asked = self._knows_something = False
+        self._has_asked = self._has_statuses = False
 
     def __len__(self) -> int:
         """Return how many messages are still waited for."""
         return len(self._waiting)
 
     @property
-    def knows_nothing(self) -> bool:
+    def has_no_status(self) -> bool:
         """Whether the receiver was asked and had no status of any message."""
-        return self._was_asked and not self._knows_something and not self.problem
+        return self._has_asked and not self._has_statuses and not self.problem
 
     def add(self, message_id: str, position: int) -> str:
         """Add a message to wait for.
@@ -78,26 +78,26 @@ class StatusWatch:
         if problem := message_id_problem(message_id, position, other):
             return problem
         self._waiting[message_id] = position
-        if self._ends_at:
-            self._begins[message_id] = len(self._ends_at)
+        if self._deadlines:
+            self._deadline_indexes[message_id] = len(self._deadlines)
         return ""
 
-    def begin(self) -> None:
+    def start_timeout(self) -> None:
         """Start the timeout of the messages that were added since the last call."""
-        self._ends_at.append(time.monotonic() + self._seconds)
+        self._deadlines.append(time.monotonic() + self._seconds)
 
     async def watch(self) -> None:
         """Ask repeatedly, without end, while messages are sent."""
         while True:
-            await asyncio.sleep(AFTER_ERROR if self.problem else EVERY)
-            await self._ask_about_all(hold=0.0)
+            await asyncio.sleep(AFTER_ERROR if self.problem else POLL_INTERVAL)
+            await self._request_all(delay=0.0)
 
-    async def look(self, stopping: asyncio.Event) -> None:
+    async def poll(self, stopping: asyncio.Event) -> None:
         """Ask about each message once, and wait until the next round. Messages that timed out are settled.
 
         :param stopping: ends this at once.
         """
-        tasks = [asyncio.create_task(self._look()), asyncio.create_task(stopping.wait())]
+        tasks = [asyncio.create_task(self._poll()), asyncio.create_task(stopping.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -107,71 +107,73 @@ class StatusWatch:
             if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
                 raise ended
 
-    async def _look(self) -> None:
-        begun = time.monotonic()
-        ends_at = self._first_end = self._next_end()
-        late = frozenset(one for one in self._waiting if self._end_of(one) <= begun)
-        await self._ask_about_all(hold=max(0.0, min(EVERY, ends_at - begun)), late=late)
+    async def _poll(self) -> None:
+        started = time.monotonic()
+        deadline = self._next_deadline = self._earliest()
+        expired = frozenset(id_ for id_ in self._waiting if self._deadline_of(id_) <= started)
+        await self._request_all(delay=max(0.0, min(POLL_INTERVAL, deadline - started)), expired=expired)
         if self._waiting:
             now = time.monotonic()
-            pause = begun + (AFTER_ERROR if self.problem else EVERY) - now
-            await asyncio.sleep(max(0.0, min(pause, self._next_end() - now)))
+            pause = started + (AFTER_ERROR if self.problem else POLL_INTERVAL) - now
+            await asyncio.sleep(max(0.0, min(pause, self._earliest() - now)))
 
-    def _end_of(self, message_id: str) -> float:
-        return self._ends_at[self._begins.get(message_id, 0)]
+    def _deadline_of(self, message_id: str) -> float:
+        return self._deadlines[self._deadline_indexes.get(message_id, 0)]
 
-    def _next_end(self) -> float:
-        return min(map(self._end_of, self._waiting), default=math.inf)
+    def _earliest(self) -> float:
+        return min(map(self._deadline_of, self._waiting), default=math.inf)
 
-    async def _ask_about_all(self, *, hold: float, late: Collection[str] = ()) -> None:
+    async def _request_all(self, *, delay: float, expired: Collection[str] = ()) -> None:
         """Ask about each message once, while :attr:`has_room`.
 
-        :param hold: seconds that the receiver may delay the last answer.
-        :param late: messages that timed out: they are settled, whatever the answer is.
+        :param delay: seconds that the receiver may delay the last answer.
+        :param expired: messages that timed out: they are settled, whatever the answer is.
         """
         ids = list(self._waiting)
         for start in range(0, len(ids), MOST_IDS):
-            if not self.has_room():
+            if not self.has_capacity():
                 return
             if start:
-                await asyncio.sleep(_BETWEEN)
-            part = ids[start : start + MOST_IDS]
-            is_end = start + MOST_IDS >= len(ids)
-            was_away = bool(self.problem)
-            statuses = await self._answer(part, hold if is_end else 0.0)
-            if statuses is None and late and not was_away:
+                await asyncio.sleep(_REQUEST_INTERVAL)
+            chunk = ids[start : start + MOST_IDS]
+            is_last = start + MOST_IDS >= len(ids)
+            was_unreachable = bool(self.problem)
+            statuses = await self._request_statuses(chunk, delay if is_last else 0.0)
+            if statuses is None and expired and not was_unreachable:
                 await asyncio.sleep(AFTER_ERROR)  # try once more before messages count as late
-                statuses = await self._answer(part, 0.0)
+                statuses = await self._request_statuses(chunk, 0.0)
             if statuses is None:
-                self._take([MessageStatus(one, "none", None) for one in ids[start:] if one in late], late)
+                self._apply(
+                    [MessageStatus(one, "none", None) for one in ids[start:] if one in expired], expired
+                )
                 return
-            self._take(statuses, late)
+            self._apply(statuses, expired)
 
-    async def _answer(self, ids: Sequence[str], hold: float) -> Sequence[MessageStatus] | None:
+    async def _request_statuses(self, ids: Sequence[str], delay: float) -> Sequence[MessageStatus] | None:
         """Return the statuses of messages; ``None`` if the receiver did not answer."""
-        left = max(0.0, self._first_end - time.monotonic())
+        remaining = max(0.0, self._next_deadline - time.monotonic())
         try:
-            async with asyncio.timeout(left + LAST_ANSWER):
-                statuses = await self._client.perform(status_request(ids, self._until, hold))
+            async with asyncio.timeout(remaining + LAST_ANSWER):
+                statuses = await self._client.perform(status_request(ids, self._until, delay))
         except (ItnioError, TimeoutError) as error:
-            problem = str(error) or f"The receiver did not answer within {left + LAST_ANSWER:.0f} s"
+            problem = str(error) or f"The receiver did not answer within {remaining + LAST_ANSWER:.0f} s"
             if not self.problem:
                 log.warning("%s. Still waiting", problem)
             self.problem = problem
             return None
-        self.problem, self._was_asked = "", True
-        self._knows_something |= any(one.status != "none" for one in statuses)
+        self.problem, self._has_asked = "", True
+        self._has_statuses |= any(one.status != "none" for one in statuses)
         return statuses
 
-    def _take(self, statuses: Sequence[MessageStatus], late: Collection[str]) -> None:
-        for one in statuses:
-            is_over = one.status == "failed" or one.has_reached(self._until)
-            if is_over or one.message_id in late:
-                self.settle(self._waiting[one.message_id], one, "" if is_over else self._late(one))
-                del self._waiting[one.message_id]
-                self._settled.add(hash(one.message_id))
-                self._begins.pop(one.message_id, None)
+    def _apply(self, statuses: Sequence[MessageStatus], expired: Collection[str]) -> None:
+        for item in statuses:
+            is_final = item.status == "failed" or item.has_reached(self._until)
+            if is_final or item.message_id in expired:
+                self.on_final(self._waiting[item.message_id], item, "" if is_final else self._expiry(item))
+                del self._waiting[item.message_id]
+                self._settled.add(hash(item.message_id))
+                self._deadline_indexes.pop(item.message_id, None)
 
-    def _late(self, message: MessageStatus) -> str:
+    def _expiry(self, message: MessageStatus) -> str:
         known = self.problem or f"its last status is {message.status}"
         return f"not {self._until} within {timedelta(seconds=self._seconds)}: {known}"

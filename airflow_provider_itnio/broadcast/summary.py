@@ -20,13 +20,13 @@ log = NeverRaisingLog(__name__)
 
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown", "not_delivered"]
 
-LOGGED: Final = 20
+MAX_LOGGED: Final = 20
 """Most failures that are logged one by one."""
-_LISTED: Final = 1000
+_MAX_LISTED: Final = 1000
 """Most failures in the summary's list."""
-_REASON: Final = 160
+_MAX_REASON_LENGTH: Final = 160
 """Most characters of a failure's reason."""
-_NAMED: Final = 3
+_MAX_REASONS: Final = 3
 """Most different reasons in an error."""
 
 
@@ -140,16 +140,16 @@ class Report:
         self._waits = waits
         self._falls_back = falls_back
         self._fallbacks = 0
-        self._fell_back = 0
-        self._status_of: dict[str, tuple[str, str | None]] = {}
+        self._replaced_count = 0
+        self._status_by_id: dict[str, tuple[str, str | None]] = {}
         self._replaced: set[str] = set()
         self._recipients = recipients
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
         self._failures: list[FailureDict] = []
         # Bounded: only the first _LISTED different reasons are counted.
         self._reasons: Counter[str] = Counter()
-        self._for_retry = 0
-        self._begun = time.monotonic()
+        self._retryable = 0
+        self._started_at = time.monotonic()
 
     @property
     def not_attempted(self) -> int:
@@ -170,7 +170,7 @@ class Report:
     @property
     def has_messaged(self) -> bool:
         """Whether any message was accepted in this try, even if it was replaced by the fallback."""
-        return self.counts.accepted > 0 or self._fell_back > 0
+        return self.counts.accepted > 0 or self._replaced_count > 0
 
     @property
     def succeeded(self) -> int:
@@ -180,7 +180,7 @@ class Report:
     @property
     def left_for_retry(self) -> int:
         """How many messages a retry with a delivery record would send or wait for."""
-        return self._for_retry + self.not_attempted + self.waiting
+        return self._retryable + self.not_attempted + self.waiting
 
     def add_accepted(self, receipt: Receipt, *, is_fallback: bool = False) -> None:
         """Count a message that was accepted."""
@@ -190,47 +190,49 @@ class Report:
         if self._receipts is not None:
             self._receipts.append(receipt)
 
-    def add_previously_accepted(self, kept: RecordedOutcome, number: str) -> None:
+    def add_previously_accepted(self, recorded: RecordedOutcome, number: str) -> None:
         """Count a message that was accepted in a previous try of the task.
 
-        :param kept: the message's entry in the record.
+        :param recorded: the message's entry in the record.
         :param number: the recipient's number, digits only.
         """
         self.counts.accepted_earlier += 1
-        self._fallbacks += kept.is_fallback
+        self._fallbacks += recorded.is_fallback
         if self._receipts is not None:
-            kind = "template" if kept.is_fallback else self.kind
-            self._receipts.append(_receipt_of(kept, number, kind))
+            kind = "template" if recorded.is_fallback else self.kind
+            self._receipts.append(_build_receipt(recorded, number, kind))
 
-    def keep_status(self, status: MessageStatus) -> None:
+    def store_status(self, status: MessageStatus) -> None:
         """Store the status of an accepted message for its receipt."""
         if self._receipts is not None:
             at = status.at.isoformat() if status.at else None
-            self._status_of[status.message_id] = status.status, at
+            self._status_by_id[status.message_id] = status.status, at
 
     def add_arrived(self, status: MessageStatus) -> None:
         """Count an accepted message that has reached the status the task waits for."""
         setattr(self.statuses, status.status, getattr(self.statuses, status.status) + 1)
 
-    def fall_back(
-        self, message_id: str, position: int, last_digits: str, why: str, *, by_previous_try: bool
+    def replace_by_fallback(
+        self, message_id: str, position: int, last_digits: str, reason: str, *, by_previous_try: bool
     ) -> None:
         """Stop counting an accepted message, since its fallback is sent; the first ones are logged.
 
         :param message_id: the vendor's id of the message.
         :param position: the recipient's position in the list.
         :param last_digits: the last four digits of the number.
-        :param why: why it failed.
+        :param reason: why it failed.
         :param by_previous_try: whether a previous try has sent it.
         """
         self.counts.accepted_earlier -= by_previous_try
         self.counts.accepted -= not by_previous_try
         if self._receipts is not None:
             self._replaced.add(message_id)
-        self._fell_back += 1
-        if self._fell_back <= LOGGED:
-            log.warning("recipients[%s] (…%s): %s. The fallback is sent instead", position, last_digits, why)
-        elif self._fell_back == LOGGED + 1:
+        self._replaced_count += 1
+        if self._replaced_count <= MAX_LOGGED:
+            log.warning(
+                "recipients[%s] (…%s): %s. The fallback is sent instead", position, last_digits, reason
+            )
+        elif self._replaced_count == MAX_LOGGED + 1:
             log.warning("The fallback is sent to more recipients; the task's summary counts them")
 
     def add_failure(
@@ -256,22 +258,22 @@ class Report:
         """
         counts = self.statuses if outcome == "not_delivered" else self.counts
         setattr(counts, outcome, getattr(counts, outcome) + 1)
-        self._for_retry += for_retry
+        self._retryable += for_retry
         # Without position and number, so that equal reasons are counted together.
-        alike = reason.replace(f"recipients[{position}]", "recipients[…]")
-        alike = truncate(alike.replace(number, "…") if number else alike, _REASON)
-        reason = truncate(reason, _REASON)
-        if alike in self._reasons or len(self._reasons) < _LISTED:
-            self._reasons[alike] += 1
-        if len(self._failures) < _LISTED:
+        normalized = reason.replace(f"recipients[{position}]", "recipients[…]")
+        normalized = truncate(normalized.replace(number, "…") if number else normalized, _MAX_REASON_LENGTH)
+        reason = truncate(reason, _MAX_REASON_LENGTH)
+        if normalized in self._reasons or len(self._reasons) < _MAX_LISTED:
+            self._reasons[normalized] += 1
+        if len(self._failures) < _MAX_LISTED:
             self._failures.append(
                 FailureDict(
                     position=position, last_digits=last_digits, outcome=outcome, code=code, reason=reason
                 )
             )
-        if self.failed <= LOGGED:
+        if self.failed <= MAX_LOGGED:
             log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
-        elif self.failed == LOGGED + 1:
+        elif self.failed == MAX_LOGGED + 1:
             log.warning("More failures are not logged; the task's summary counts and lists them")
 
     def summary(self) -> SummaryDict:
@@ -302,13 +304,13 @@ class Report:
         return summary
 
     def _with_status(self, receipt: Receipt) -> ReceiptDict:
-        written, known = receipt.as_dict(), self._status_of.get(receipt.message_id)
-        return written if known is None else {**written, "status": known[0], "status_at": known[1]}
+        fields, status = receipt.as_dict(), self._status_by_id.get(receipt.message_id)
+        return fields if status is None else {**fields, "status": status[0], "status_at": status[1]}
 
     def describe(self) -> str:
         """Return the counts so far as text."""
         counts, recipients = self.counts, len(self._recipients)
-        named = {
+        counts_by_name = {
             "accepted": counts.accepted,
             "accepted in previous tries": counts.accepted_earlier,
             "refused": counts.refused,
@@ -322,12 +324,12 @@ class Report:
             "waited for": self.waiting,
             "fallbacks": self._fallbacks,
         }
-        text = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
+        text = ", ".join(f"{count:,} {name}" for name, count in counts_by_name.items() if count)
         return f"{recipients:,} recipient{'' if recipients == 1 else 's'}: {text or 'nothing to send'}"
 
     def describe_failures(self) -> str:
         """Return the counts so far and the most frequent reasons of failures as text."""
-        reasons = self._reasons.most_common(_NAMED)
+        reasons = self._reasons.most_common(_MAX_REASONS)
         text = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
         return f"{self.describe()}. {text}" if text else self.describe()
 
@@ -335,15 +337,15 @@ class Report:
         """Return the counts so far, the rate and the time left as text."""
         counts = self.counts
         sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
-        rate = sent / max(time.monotonic() - self._begun, 0.001)
-        left = f", about {self.not_attempted / rate:,.0f} s left" if rate and self.not_attempted else ""
-        return f"{self.describe()}; {rate:,.1f} messages/s{left}"
+        rate = sent / max(time.monotonic() - self._started_at, 0.001)
+        remaining = f", about {self.not_attempted / rate:,.0f} s left" if rate and self.not_attempted else ""
+        return f"{self.describe()}; {rate:,.1f} messages/s{remaining}"
 
 
-def _receipt_of(kept: RecordedOutcome, number: str, kind: str) -> Receipt:
+def _build_receipt(recorded: RecordedOutcome, number: str, kind: str) -> Receipt:
     import pendulum
 
     from airflow_provider_itnio.api.receipt import Receipt
 
-    at = None if kept.at is None else pendulum.from_timestamp(kept.at)
-    return Receipt(kept.message_id, number, kind, at)
+    at = None if recorded.at is None else pendulum.from_timestamp(recorded.at)
+    return Receipt(recorded.message_id, number, kind, at)

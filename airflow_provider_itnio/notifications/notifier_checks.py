@@ -8,7 +8,7 @@ from airflow_provider_itnio.api.checks import check_flag, check_link_options, ch
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
-from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+from airflow_provider_itnio.broadcast.recipients import expand_recipient, read_recipient
 from airflow_provider_itnio.hooks.hook_fields import check_alert_template, check_hook_fields
 from airflow_provider_itnio.notifications.alert_options import check_holding_options
 from airflow_provider_itnio.templating import (
@@ -66,5 +66,5 @@ def check_recipient(written: Any, name: str) -> None:
     :raises InvalidMessageError: if it is no phone number.
     """
     if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
-        for entry in recipients_of(written, written, name):
+        for entry in expand_recipient(written, written, name):
             read_recipient(entry, name)

@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.models import TEXT_LIMIT
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
-from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+from airflow_provider_itnio.broadcast.recipients import expand_recipient, read_recipient
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
 from airflow_provider_itnio.notifications.formatting import sendable
@@ -220,7 +220,7 @@ class AlertRenderer:
         for index, written in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                entries = recipients_of(written, self._rendered(written, name), name)
+                entries = expand_recipient(written, self._rendered(written, name), name)
             except InvalidMessageError as error:
                 unusable.append(str(error))
                 continue

@@ -63,14 +63,14 @@ class BroadcastFailurePolicy:
             return unrecorded
         if not report.failed and not report.not_attempted and not report.waiting:
             return None
-        if broadcast.stopped is None and may_fail and report.succeeded:
+        if broadcast.stop_reason is None and may_fail and report.succeeded:
             log.warning("Some messages failed. Clearing this task sends to all recipients again: %s", counts)
             return None
-        cause = broadcast.stopped_by
+        cause = broadcast.stop_error
         reason = report.describe_failures()
-        if broadcast.stopped:
-            reason = f"stopped: {broadcast.stopped}. {counts}"
-        if broadcast.watch is not None and broadcast.watch.knows_nothing and report.statuses.not_delivered:
+        if broadcast.stop_reason:
+            reason = f"stopped: {broadcast.stop_reason}. {counts}"
+        if broadcast.watch is not None and broadcast.watch.has_no_status and report.statuses.not_delivered:
             reason = f"{reason}. {_NOTHING_PUSHED}"
         if not report.left_for_retry or self.retry_would_resend:
             if report.left_for_retry:
@@ -101,5 +101,5 @@ class BroadcastFailurePolicy:
         listed = ", ".join(unrecorded[:_MAX_LISTED]) + (", …" if len(unrecorded) > _MAX_LISTED else "")
         return AirflowFailException(
             f"RecordError: {len(unrecorded)} messages were accepted but not recorded, so a retry would "
-            f"{consequence} ({listed}): {self.broadcast.stopped}. {self.broadcast.report.describe()}"
+            f"{consequence} ({listed}): {self.broadcast.stop_reason}. {self.broadcast.report.describe()}"
         )

@@ -48,7 +48,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
 
         personal = self._personal_message(fields, context)
         if not personal.is_personal:
-            message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
+            message = message_from(personal.fixed_fields, if_too_long=self.if_too_long)
             return message.type, self._shared_message_factory(message)
         return personal.kind, lambda recipient: message_from(
             self._render_for(personal, recipient), if_too_long=self.if_too_long
@@ -89,7 +89,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
 
         personal = self._personal_message({"fallback": self.fallback}, context)
         if not personal.is_personal:
-            message = fallback_message(personal.same_for_all.get("fallback"))
+            message = fallback_message(personal.fixed_fields.get("fallback"))
             return lambda recipient: message
         return lambda recipient: fallback_message(self._render_for(personal, recipient)["fallback"])
 

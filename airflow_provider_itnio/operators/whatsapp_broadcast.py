@@ -349,11 +349,11 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         if self.wait_for == "accepted" and self.fallback is None:
             return None
         from airflow_provider_itnio.api.async_client import AsyncClient
-        from airflow_provider_itnio.broadcast.status_watch import EVERY
+        from airflow_provider_itnio.broadcast.status_watch import POLL_INTERVAL
         from airflow_provider_itnio.operators._waiting import check_receiver, wait_seconds
 
         check_receiver(self.hook, wait_seconds(self.wait_timeout), has_messaged=record.has_messaged)
-        return AsyncClient(*self.hook.way_to_receiver(account, EVERY))
+        return AsyncClient(*self.hook.way_to_receiver(account, POLL_INTERVAL))
 
     def _watch(self, receiver: AsyncClient) -> StatusWatch | None:
         if self.wait_for == "accepted":

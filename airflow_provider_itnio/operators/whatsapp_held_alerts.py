@@ -123,12 +123,12 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
     def _numbers(self) -> list[str]:
         from airflow_provider_itnio.api.errors import InvalidMessageError
-        from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+        from airflow_provider_itnio.broadcast.recipients import expand_recipient, read_recipient
 
         numbers = [
             read_recipient(entry, f"recipients[{index}]")[0]
             for index, raw_entry in enumerate(recipient_entries(self.recipients))
-            for entry in recipients_of(raw_entry, raw_entry, f"recipients[{index}]")
+            for entry in expand_recipient(raw_entry, raw_entry, f"recipients[{index}]")
         ]
         if not numbers:
             raise InvalidMessageError("recipients: at least one phone number is required, none given")

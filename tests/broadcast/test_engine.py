@@ -48,7 +48,7 @@ def test_a_broadcast_sends_to_all_recipients_and_reports_the_count(broadcast, sa
     people = numbers(20)
     done = broadcast(people, messages_per_second=None)
     assert sorted(message.recipient for message in sandbox.messages) == people
-    assert (done.stopped, done.stopped_by, done.report.describe()) == (
+    assert (done.stop_reason, done.stop_error, done.report.describe()) == (
         None,
         None,
         "20 recipients: 20 accepted",
@@ -63,7 +63,7 @@ def test_a_stopped_broadcast_finishes_messages_in_flight_and_starts_no_new_ones(
         broadcast.stop("enough")
 
     done = broadcast(numbers(20), stop, max_in_flight=4)
-    assert done.stopped == "enough"
+    assert done.stop_reason == "enough"
     assert done.report.counts.accepted == len(sandbox.messages) <= 4
     assert done.report.not_attempted == 20 - done.report.counts.accepted
 

@@ -37,13 +37,13 @@ class LateServer(Server):
 def turns(monkeypatch):
     """The turns taken from the broadcast's pace."""
     taken = []
-    turn = Pace.turn
+    turn = Pace.wait_for_slot
 
     async def counted(self):
         await turn(self)
         taken.append(asyncio.get_running_loop().time())
 
-    monkeypatch.setattr(Pace, "turn", counted)
+    monkeypatch.setattr(Pace, "wait_for_slot", counted)
     return taken
 
 

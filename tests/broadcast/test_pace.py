@@ -26,7 +26,7 @@ def departures(pace, count, *, at_a_time=32, stall_at=None, stall=0.0):
     async def work(left):
         while left:
             left.pop()
-            await pace.turn()
+            await pace.wait_for_slot()
             times.append(time.monotonic())
             if len(times) == stall_at:
                 time.sleep(stall)  # as a write of the record does
@@ -57,11 +57,11 @@ def test_turns_missed_during_a_stall_are_not_caught_up(at_a_time):
 def test_after_an_idle_time_the_schedule_starts_again():
     async def run():
         pace = Pace(100)
-        await pace.turn()
+        await pace.wait_for_slot()
         await asyncio.sleep(0.2)
         times = []
         for _ in range(10):
-            await pace.turn()
+            await pace.wait_for_slot()
             times.append(time.monotonic())
         return times
 
@@ -73,7 +73,7 @@ def test_without_a_rate_turns_do_not_wait():
     async def run():
         pace = Pace(None)
         for _ in range(1000):
-            await pace.turn()
+            await pace.wait_for_slot()
 
     begun = time.monotonic()
     asyncio.run(run())
@@ -92,12 +92,12 @@ def sizes(takes, **of_it):
 
 
 def test_a_batch_has_as_many_messages_as_leave_in_a_second():
-    assert sizes([0.01] * 4, first=32, most=500) == [32, 64, 100, 100]
-    assert sizes([0.5] * 3, first=80, most=500) == [80, 2, 2]
-    assert sizes([3] * 3, first=80, most=500) == [80, 1, 1]
+    assert sizes([0.01] * 4, first=32, max_size=500) == [32, 64, 100, 100]
+    assert sizes([0.5] * 3, first=80, max_size=500) == [80, 2, 2]
+    assert sizes([3] * 3, first=80, max_size=500) == [80, 1, 1]
 
 
 def test_a_batch_is_never_larger_than_the_maximum_or_twice_the_previous_one():
-    assert sizes([0] * 5, first=4, most=25) == [4, 8, 16, 25, 25]
-    assert sizes([0.1, 100, 0, 0, 0, 0], first=50, most=500) == [50, 10, 1, 2, 4, 8]
-    assert sizes([0.1], first=900, most=500) == [500]
+    assert sizes([0] * 5, first=4, max_size=25) == [4, 8, 16, 25, 25]
+    assert sizes([0.1, 100, 0, 0, 0, 0], first=50, max_size=500) == [50, 10, 1, 2, 4, 8]
+    assert sizes([0.1], first=900, max_size=500) == [500]

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.models import message_from
-from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
+from airflow_provider_itnio.broadcast.accepted_messages import AcceptedMessages
 from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.recipients import Recipients
 from airflow_provider_itnio.broadcast.summary import Report
@@ -31,7 +31,7 @@ def queue_of(
     *,
     store=None,
     delivery="at_least_once",
-    room=1000,
+    max_waiting=1000,
     first_batch=100,
     message_for=lambda _: MESSAGE,
 ):
@@ -39,7 +39,7 @@ def queue_of(
     recipients = Recipients(entries)
     report, record = Report(recipients, kind="text"), record_in(store)
     accepted = AcceptedMessages(
-        recipients, report=report, record=record, keep=record.add, watch=None, fallbacks=None
+        recipients, report=report, record=record, add=record.add, watch=None, fallbacks=None
     )
     queue = MessageQueue(
         recipients,
@@ -49,7 +49,7 @@ def queue_of(
         accepted=accepted,
         delivery=delivery,
         fallbacks=None,
-        room=room,
+        max_waiting=max_waiting,
         first_batch=first_batch,
     )
     queue.report = report
@@ -114,7 +114,9 @@ def test_at_most_room_messages_wait_behind_one_in_flight(store):
         made = []
         one = numbers(1)[0]
         entries = [{"phone": one, "n": n} for n in range(100)]
-        queue = queue_of(entries, room=5, message_for=lambda recipient: made.append(recipient) or MESSAGE)
+        queue = queue_of(
+            entries, max_waiting=5, message_for=lambda recipient: made.append(recipient) or MESSAGE
+        )
         await queue.take()
         assert await soon(queue.take()) == "waits"
         return len(made)
@@ -174,7 +176,7 @@ def test_at_most_once_messages_taken_are_recorded_and_unsent_ones_are_withdrawn(
         on_record = record_in(store)
         assert {on_record.previous_outcome(queued.key)[0].outcome for queued in taken} == {"unknown"}
         queue.put_back(taken[1])
-        return sorted(queued.key for queued in queue.withdraw()), [
+        return sorted(queued.key for queued in queue.unsent_intended()), [
             (one, 1),
             *((number, 0) for number in others),
         ]
@@ -192,7 +194,7 @@ def test_no_intent_is_recorded_at_least_once_or_without_a_record(kept, store):
             delivery="at_least_once" if kept else "at_most_once",
         )
         await queue.take()
-        assert list(queue.withdraw()) == []
+        assert list(queue.unsent_intended()) == []
 
     asyncio.run(run())
     assert "intended" not in store.text
@@ -204,7 +206,7 @@ def test_messages_whose_intent_cannot_be_recorded_are_not_taken_but_withdrawn(st
         store.fail(OSError("Broken pipe"))
         with pytest.raises(RecordError):
             await queue.take()
-        return [queued.recipient.number for queued in queue.withdraw()]
+        return [queued.recipient.number for queued in queue.unsent_intended()]
 
     assert asyncio.run(run()) == numbers(3)
 
@@ -216,6 +218,6 @@ def test_at_most_a_few_batches_of_waiting_messages_are_intended(store):
         queue = queue_of(entries, store=store, delivery="at_most_once", first_batch=7)
         await queue.take()
         assert await soon(queue.take()) == "waits"
-        return len(list(queue.withdraw()))
+        return len(list(queue.unsent_intended()))
 
     assert asyncio.run(run()) < 7 + 2 * 7

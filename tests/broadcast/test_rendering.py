@@ -61,7 +61,7 @@ def test_keys_are_never_rendered():
 def test_a_message_without_jinja_is_the_same_for_all_recipients():
     same = message({"text": {"body": "x"}, "reply_to": None})
     assert not same.is_personal
-    assert same.same_for_all == {"text": {"body": "x"}}
+    assert same.fixed_fields == {"text": {"body": "x"}}
     assert message({"text": {"body": "{{ recipient.phone }}"}}).is_personal
 
 

@@ -17,7 +17,7 @@ from tests.receiver.running import status_push
 @pytest.mark.usefixtures("pushed_to_receiver")
 def test_each_message_has_a_separate_wait(monkeypatch):
     """A fallback sent during the wait does not extend the wait for the other messages."""
-    monkeypatch.setattr(status_watch, "EVERY", 0.05)
+    monkeypatch.setattr(status_watch, "POLL_INTERVAL", 0.05)
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
     monkeypatch.setattr(status_watch, "time", clock)
     settled = []
@@ -26,15 +26,15 @@ def test_each_message_has_a_separate_wait(monkeypatch):
         hook = ItnioHook()
         async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
             watch = StatusWatch(client, "delivered", 100)
-            watch.settle = lambda position, status, late: settled.append((position, clock.now, late))
+            watch.on_final = lambda position, status, late: settled.append((position, clock.now, late))
             watch.add("text", 0)
             watch.add("text that fails", 1)
-            watch.begin()
+            watch.start_timeout()
             clock.now = 60.0
             watch.add("fallback", 2)
-            watch.begin()
+            watch.start_timeout()
             for clock.now in (99.0, 101.0, 159.0, 161.0):
-                await watch.look(asyncio.Event())
+                await watch.poll(asyncio.Event())
             assert not len(watch)
 
     asyncio.run(watched())
@@ -55,10 +55,10 @@ def test_a_second_message_with_the_same_id_is_refused_also_after_the_first_is_de
         hook = ItnioHook()
         async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
             watch = StatusWatch(client, "delivered", 100)
-            watch.settle = lambda position, status, late: settled.append((position, status.status))
+            watch.on_final = lambda position, status, late: settled.append((position, status.status))
             problems = [watch.add("a", 0), watch.add("a", 1)]
-            watch.begin()
-            await watch.look(asyncio.Event())
+            watch.start_timeout()
+            await watch.poll(asyncio.Event())
             return [*problems, watch.add("a", 2), watch.add("b", 3)]
 
     assert asyncio.run(watched()) == ["", SAME_ID, SAME_ID, ""]

@@ -13,4 +13,4 @@ def store():
 @pytest.fixture
 def quick_writes(monkeypatch):
     """Failed writes are tried again without a pause."""
-    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._WRITE_RETRY_DELAY", 0)

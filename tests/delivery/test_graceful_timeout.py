@@ -45,7 +45,7 @@ def test_a_blocking_call_is_ended(limit):
 
 
 def test_each_later_blocking_call_is_ended_too(limit, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.delivery.graceful_timeout._PATIENCE", 0.3)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.graceful_timeout._INTERRUPT_DELAY", 0.3)
     with limit:
         for _ in range(2):
             with pytest.raises(CallInterruptedError):

@@ -72,7 +72,7 @@ def delivery(request):
 @pytest.fixture
 def store(monkeypatch):
     """The task state store of Airflow 3.3; a broadcast writes full batches to it, even if it is slow."""
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 3600.0)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._FLUSH_INTERVAL", 3600.0)
     return TaskStateStore()
 
 
@@ -85,14 +85,14 @@ def run(request, delivery, store):
 @pytest.fixture
 def asked_often(monkeypatch):
     """A broadcast asks for statuses more often than by default, to keep the test short."""
-    for name in ("EVERY", "AFTER_ERROR"):
+    for name in ("POLL_INTERVAL", "AFTER_ERROR"):
         monkeypatch.setattr(f"airflow_provider_itnio.broadcast.status_watch.{name}", 0.2)
 
 
 @pytest.fixture
 def quick_writes(monkeypatch):
     """Failed writes of the record are tried again without a pause."""
-    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._WRITE_RETRY_DELAY", 0)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_each_outcome_is_in_one_key_and_a_retry_reads_all(delivery, store, sandb
 def test_outcomes_are_recorded_after_a_short_time_also_in_an_incomplete_batch(
     store, sandbox, monkeypatch, traffic
 ):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 0.05)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._FLUSH_INTERVAL", 0.05)
     people = numbers(5)
     sandbox.fail_next(recipient=people[4], delay=0.4)
     run = broadcast_run(people, max_in_flight=1, store=store)

@@ -10,8 +10,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
-from airflow_provider_itnio.broadcast import after_acceptance, status_watch
-from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
+from airflow_provider_itnio.broadcast import accepted_messages, status_watch
+from airflow_provider_itnio.broadcast.accepted_messages import AcceptedMessages
 from airflow_provider_itnio.broadcast.engine import Broadcast
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """The receiver may take long to report the windows, as on a busy machine."""
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 60)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._TIMEOUT", 60)
 
 
 def person(name):
@@ -162,7 +162,7 @@ def test_a_worker_lost_before_the_failure_is_known_sends_the_fallback_in_a_retry
         raise WorkerIsKilled
 
     with monkeypatch.context() as patch:
-        patch.setattr(status_watch.StatusWatch, "_take", killed)
+        patch.setattr(status_watch.StatusWatch, "_apply", killed)
         with pytest.raises(WorkerIsKilled):
             run.once()
     assert sent(sandbox) == {misjudged["phone"]: ["text"]}
@@ -257,7 +257,7 @@ def test_after_an_unknown_fallback_a_clear_does_not_send_the_text_again(
 
 def test_few_fallbacks_are_rendered_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
     """Many texts may fail at once; their fallbacks are rendered only as they can be sent."""
-    monkeypatch.setattr(after_acceptance, "_FALLBACKS", 2)
+    monkeypatch.setattr(accepted_messages, "_MAX_FALLBACKS", 2)
     monkeypatch.setattr(status_watch, "MOST_IDS", 2)
     people = [person(str(n)) for n in range(9)]
     for one in people:
@@ -337,7 +337,7 @@ def test_with_an_unreachable_receiver_the_texts_are_sent(sandbox, connect, close
 
 def test_a_receiver_that_does_not_answer_delays_messages_once(sandbox, connect, caplog, monkeypatch):
     """The receiver is called for a limited time, then the other messages are sent without calling it."""
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 2})

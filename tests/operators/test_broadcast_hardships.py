@@ -61,7 +61,7 @@ def test_known_outcomes_are_recorded_before_the_last_answers_are_awaited(store, 
 
 
 def test_an_unreachable_store_is_not_tried_again_for_each_answer(store, sandbox, monkeypatch):
-    monkeypatch.setattr(state_store, "_BETWEEN_WRITES", 0)
+    monkeypatch.setattr(state_store, "_WRITE_RETRY_DELAY", 0)
     sandbox.fail_next(60, delay=0.2)
     store.fail(OSError("Broken pipe"), after=1)
     fails_at_once(broadcast_run(numbers(60), store=store, max_in_flight=10, checkpoint_every=20))
@@ -103,7 +103,7 @@ def test_the_intents_of_messages_waiting_for_their_number_are_at_most_a_batch(st
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 def test_many_unknown_outcomes_in_a_row_stop_a_broadcast(delivery, store, sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._UNANSWERED_IN_A_ROW", 20)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._MAX_UNANSWERED", 20)
     sandbox.fail_next(1000, http_status=502)
     run = broadcast_run(numbers(100), store=store, delivery=delivery, max_in_flight=10)
     may_be_tried_again(run, UnknownOutcomeError)

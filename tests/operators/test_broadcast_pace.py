@@ -96,7 +96,7 @@ def test_invalid_recipients_do_not_count_towards_the_rate_limit(sandbox, departu
 
 
 def test_the_log_shows_the_rate_and_the_time_left(sandbox, logged, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_INTERVAL", 0.1)
     sandbox.fail_next(3, status=-114)
     with pytest.raises(Exception, match="3 refused"):
         broadcast_run(numbers(40), messages_per_second=100).once()

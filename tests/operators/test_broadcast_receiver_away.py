@@ -46,7 +46,7 @@ def test_one_missing_answer_at_the_end_of_the_wait_makes_no_message_late(
     store, sandbox, receiver, monkeypatch
 ):
     """The receiver restarts just when the wait ends, and gets the pushes in the meantime."""
-    is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._ask_about_all
+    is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._request_all
 
     def request(*given):
         made = real(*given)
@@ -63,7 +63,7 @@ def test_one_missing_answer_at_the_end_of_the_wait_makes_no_message_late(
         await ask(self, hold=hold, late=late)
 
     monkeypatch.setattr(status_watch, "status_request", request)
-    monkeypatch.setattr(status_watch.StatusWatch, "_ask_about_all", with_end)
+    monkeypatch.setattr(status_watch.StatusWatch, "_request_all", with_end)
     assert counts_of(waiting([SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1).once())["delivered"] == 2
     assert len(is_end) == 2
 

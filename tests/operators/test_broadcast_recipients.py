@@ -351,7 +351,7 @@ def test_messages_behind_a_slow_number_do_not_delay_others(sandbox, traffic):
 
 
 def test_more_messages_to_one_number_than_fit_in_the_queue_are_all_sent(sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._BEHIND_OTHERS", 5)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._MAX_WAITING", 5)
     entries = [{"phone": LI, "n": n} for n in range(30)] + [{"phone": ANA, "n": n} for n in range(30)]
     run = broadcast_run(entries, text="{{ recipient.n }}", max_in_flight=8)
     assert counts_of(run.once()) == {"accepted": 60}

@@ -71,7 +71,7 @@ def test_a_broadcast_with_an_unreachable_server_shows_no_secret(connect, closed_
 
 
 def test_a_broadcast_whose_record_fails_shows_no_secret(sandbox, logged, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._WRITE_RETRY_DELAY", 0)
     store = TaskStateStore()
     store.fail(OSError("Broken pipe"), after=1)
     run = broadcast_run(PEOPLE, store=store)

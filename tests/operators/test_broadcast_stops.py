@@ -128,7 +128,7 @@ def test_an_error_for_one_recipient_does_not_stop_a_broadcast(status, store, san
 
 @pytest.fixture
 def twenty_in_a_row(monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._UNANSWERED_IN_A_ROW", 20)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._MAX_UNANSWERED", 20)
 
 
 @pytest.mark.usefixtures("twenty_in_a_row")

@@ -55,7 +55,7 @@ def waiting(recipients, store=None, **fields):
 @pytest.fixture
 def pushed_in_time(sandbox, receiver, monkeypatch):
     """Start the wait only after the receiver knows of the messages, for a busy machine."""
-    begin = status_watch.StatusWatch.begin
+    begin = status_watch.StatusWatch.start_timeout
 
     def begin_late(watch):
         sent = [one for one in sandbox.messages if one.recipient not in (SENT_ONLY, NEVER_PUSHED)]
@@ -68,7 +68,7 @@ def pushed_in_time(sandbox, receiver, monkeypatch):
         answer = receiver.get("/v1/messages", {"ids": [one.id for one in messages]})
         return {one["status"] for one in answer["messages"]}
 
-    monkeypatch.setattr(status_watch.StatusWatch, "begin", begin_late)
+    monkeypatch.setattr(status_watch.StatusWatch, "start_timeout", begin_late)
 
 
 def in_words(summary):
@@ -144,7 +144,7 @@ def test_a_message_that_failed_stays_a_failure_after_wait_for_is_removed(store, 
 
 def test_a_long_wait_does_not_fill_the_log(people, monkeypatch, caplog):
     caplog.set_level("INFO")
-    monkeypatch.setattr(engine, "_PROGRESS_EVERY", 0.05)
+    monkeypatch.setattr(engine, "_PROGRESS_INTERVAL", 0.05)
     may_be_tried_again(waiting([SENT_ONLY], TaskStateStore(), wait_timeout=1), NotDeliveredError)
     lines = [one for one in caplog.text.splitlines() if "messages/s" in one]
     assert sum("1 waited for" in one for one in lines) <= 1

@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
-from airflow_provider_itnio.operators._broadcast_messages import resolved
+from airflow_provider_itnio.operators._broadcast_messages import resolve_literal
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.rendering.renderer import Renderer
@@ -294,7 +294,7 @@ def test_a_long_list_without_jinja_is_not_rendered(monkeypatch):
     run = broadcast_run(people, exclude=people, shared={"x": "{{ 7 }}"})
     context = run.begin()
     assert rendered == ["{{ 7 }}", "itnio_default"]
-    found = resolved(run.operator.recipients, context)
+    found = resolve_literal(run.operator.recipients, context)
     assert found[19_999]["name"] == "n8613900019999"
     assert found is people
 

@@ -51,7 +51,7 @@ def test_a_single_messages_text_is_sent_again_only_after_a_clear(is_cleared, sto
 def test_a_broadcasts_text_is_sent_again_only_after_a_clear(
     is_cleared, store, sandbox, misjudged, connect, receiver, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.status_watch.EVERY", 0.3)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.status_watch.POLL_INTERVAL", 0.3)
     connect(extra=receiver.extra | {"max_attempts": 1})
     opened = new_number()
     wrote_now(receiver, {"phone": opened})

@@ -31,7 +31,7 @@ def test_a_failing_log_line_does_not_lose_an_acceptance(kept, way, sandbox):
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @pytest.mark.usefixtures("failing_log")
 def test_a_failing_log_line_does_not_stop_a_broadcast(delivery, store, sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.01)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_INTERVAL", 0.01)
     people = numbers(40)
     for number in people[::4]:
         sandbox.fail_next(recipient=number, status=-114)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.status_watch import StatusWatch
     from airflow_provider_itnio.broadcast.summary import Report
 
-_FALLBACKS: Final = 1000
+_MAX_FALLBACKS: Final = 1000
 """Most fallbacks that may wait to be sent. While there are so many, no more statuses are requested."""
 
 
@@ -28,7 +28,7 @@ class AcceptedMessages:
     :param recipients: the recipients.
     :param report: counts the messages.
     :param record: the delivery record, with the outcomes of previous tries.
-    :param keep: adds an outcome to the record.
+    :param add: adds an outcome to the record.
     :param watch: asks for the statuses; ``None`` if the task does not wait.
     :param fallbacks: creates the fallbacks, if the task has a fallback.
     """
@@ -39,7 +39,7 @@ class AcceptedMessages:
         *,
         report: Report,
         record: BroadcastRecord,
-        keep: Callable[[RecordedOutcome], None],
+        add: Callable[[RecordedOutcome], None],
         watch: StatusWatch | None,
         fallbacks: Fallbacks | None,
     ) -> None:
@@ -48,92 +48,92 @@ class AcceptedMessages:
         self._recipients = recipients
         self._report = report
         self._record = record
-        self._keep = keep
+        self._record_outcome = add
         self._watch = watch
-        self._made_by = fallbacks
-        self._with_fallback: set[int] = set()
+        self._fallback_source = fallbacks
+        self._fallback_positions: set[int] = set()
         if watch is not None:
-            watch.settle = self._settle
-            watch.has_room = lambda: len(self.fallbacks) < _FALLBACKS
+            watch.on_final = self._handle_final_status
+            watch.has_capacity = lambda: len(self.fallbacks) < _MAX_FALLBACKS
 
     def add(self, queued: QueuedMessage, message_id: str) -> None:
         """Add a message that was accepted."""
         if queued.is_fallback:
-            self._with_fallback.add(queued.recipient.position)
+            self._fallback_positions.add(queued.recipient.position)
         self._wait_for(queued.recipient, message_id)
 
-    def add_previous(self, recipient: Recipient, kept: RecordedOutcome) -> None:
+    def add_previous(self, recipient: Recipient, old: RecordedOutcome) -> None:
         """Add and count a message that was accepted in a previous try of the task.
 
         If it is known to have failed afterwards, it counts as a failure, even if the task no longer waits.
 
         :param recipient: the message's recipient.
-        :param kept: the message's entry in the record.
+        :param old: the message's entry in the record.
         """
-        why = "" if kept.code is None else f": {describe_failure(str(kept.code))}"
-        if kept.outcome == "refused" and self._watch is None:
-            reason = f"accepted in a previous try of this task, then failed{why}"
-            self._report.add_failure("refused", recipient.position, recipient.number[-4:], kept.code, reason)
+        detail = "" if old.code is None else f": {describe_failure(str(old.code))}"
+        if old.outcome == "refused" and self._watch is None:
+            reason = f"accepted in a previous try of this task, then failed{detail}"
+            self._report.add_failure("refused", recipient.position, recipient.number[-4:], old.code, reason)
             return
-        self._report.add_previously_accepted(kept, recipient.number)
-        if kept.is_fallback:
-            self._with_fallback.add(recipient.position)
-        if kept.outcome == "accepted":
-            self._wait_for(recipient, kept.message_id)
+        self._report.add_previously_accepted(old, recipient.number)
+        if old.is_fallback:
+            self._fallback_positions.add(recipient.position)
+        if old.outcome == "accepted":
+            self._wait_for(recipient, old.message_id)
         elif self._watch is not None:
-            self._has_not_arrived(recipient, f"failed in a previous try of this task{why}", kept.code)
+            self._add_failure(recipient, f"failed in a previous try of this task{detail}", old.code)
 
     def _wait_for(self, recipient: Recipient, message_id: str) -> None:
         if self._watch is not None and (problem := self._watch.add(message_id, recipient.position)):
-            self._has_not_arrived(recipient, problem)
+            self._add_failure(recipient, problem)
 
-    def _settle(self, position: int, status: MessageStatus, late: str) -> None:
-        self._report.keep_status(status)
-        if late:
-            self._has_not_arrived(self._recipients.at(position), late, for_retry=True)
+    def _handle_final_status(self, position: int, status: MessageStatus, timeout_reason: str) -> None:
+        self._report.store_status(status)
+        if timeout_reason:
+            self._add_failure(self._recipients.at(position), timeout_reason, for_retry=True)
         elif status.status == "failed":
-            self._has_failed(self._recipients.at(position), status)
+            self._handle_failure(self._recipients.at(position), status)
         else:
             self._report.add_arrived(status)
 
-    def _has_failed(self, recipient: Recipient, status: MessageStatus) -> None:
-        why, has_fallback = status.failure or "", recipient.position in self._with_fallback
+    def _handle_failure(self, recipient: Recipient, status: MessageStatus) -> None:
+        reason, has_fallback = status.failure or "", recipient.position in self._fallback_positions
         is_outside_window = status.code in WINDOW_CODES and self._report.kind != "template"
-        if self._made_by is not None and is_outside_window and not has_fallback:
+        if self._fallback_source is not None and is_outside_window and not has_fallback:
             try:
-                fallback = self._made_by.of(recipient)
+                fallback = self._fallback_source.create(recipient)
             except InvalidMessageError as error:
-                why = f"{status.code}, and the fallback can't be sent: {error}"
+                reason = f"{status.code}, and the fallback can't be sent: {error}"
             else:
-                self._fall_back(fallback, status.message_id, why)
+                self._fall_back(fallback, status.message_id, reason)
                 return
-        self._has_not_arrived(recipient, why, status.code)
-        self._keep(
+        self._add_failure(recipient, reason, status.code)
+        self._record_outcome(
             RecordedOutcome(
                 recipient.key, "refused", status.message_id, code=status.code, is_fallback=has_fallback
             )
         )
 
-    def _fall_back(self, fallback: QueuedMessage, message_id: str, why: str) -> None:
-        recipient, known = fallback.recipient, self._record.previous_outcome(fallback.key)
-        self._report.fall_back(
+    def _fall_back(self, fallback: QueuedMessage, message_id: str, reason: str) -> None:
+        recipient, previous = fallback.recipient, self._record.previous_outcome(fallback.key)
+        self._report.replace_by_fallback(
             message_id,
             recipient.position,
             recipient.number[-4:],
-            why,
-            by_previous_try=known is not None and known[0].message_id == message_id,
+            reason,
+            by_previous_try=previous is not None and previous[0].message_id == message_id,
         )
-        self._keep(RecordedOutcome(recipient.key, "not_sent", is_fallback=True))
+        self._record_outcome(RecordedOutcome(recipient.key, "not_sent", is_fallback=True))
         self.fallbacks.append(fallback)
 
-    def _has_not_arrived(
-        self, recipient: Recipient, why: str, code: int | None = None, *, for_retry: bool = False
+    def _add_failure(
+        self, recipient: Recipient, reason: str, code: int | None = None, *, for_retry: bool = False
     ) -> None:
         self._report.add_failure(
             "not_delivered",
             recipient.position,
             recipient.number[-4:],
             code,
-            why,
+            reason,
             for_retry=for_retry,
         )
