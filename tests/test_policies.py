@@ -27,7 +27,7 @@ OPTIONS = get_provider_info()["config"]["itnio"]["options"]
 @pytest.fixture(autouse=True)
 def forget():
     alert_options._dag_options.cache_clear()
-    alert_options._logged_once.cache_clear()
+    alert_options._log_once.cache_clear()
     policies._notifier.cache_clear()
     policies._warn_of_unknown_options.cache_clear()
 

@@ -19,7 +19,7 @@ ALL = "dag_failure,task_failure,dag_recovery"
 def option(monkeypatch):
     """Set options of ``[itnio]``, and forget those read before."""
     alert_options._dag_options.cache_clear()
-    alert_options._logged_once.cache_clear()
+    alert_options._log_once.cache_clear()
     policies._notifier.cache_clear()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
 

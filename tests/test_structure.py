@@ -18,7 +18,7 @@ ANY_AIRFLOW = {
     *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial")),
 }
 # Imported when a callback runs, not by a DAG file (see tests/notifications/test_imports.py).
-CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "counting_together", "guard", "recovery")}
+CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "batch_counting", "guard", "recovery")}
 HEAVY = {
     "requests",
     "urllib3",

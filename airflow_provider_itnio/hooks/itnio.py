@@ -79,7 +79,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
 
     retry_refused = False
     """Whether to retry a message that was refused for a transient reason."""
-    look_up_pauses: Iterator[float] = iter(())
+    lookup_delays: Iterator[float] = iter(())
     """Seconds to wait before each further lookup of a connection that Airflow did not find."""
 
     def __init__(
@@ -162,7 +162,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     def _look_up_pause(self) -> float:
         from airflow_provider_itnio.hooks._account import no_connection
 
-        for pause in self.look_up_pauses:
+        for pause in self.lookup_delays:
             return pause
         raise no_connection(self.itnio_conn_id) from None
 

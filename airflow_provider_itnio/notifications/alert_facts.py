@@ -34,9 +34,9 @@ AlertKind: TypeAlias = Literal[
 
 _ERROR_LIMIT = 2000
 _ERROR_LINE_LIMIT = 200
-_READ = 20_000
+_MAX_READ = 20_000
 """Characters of a value that are read: many more than are shown, so that secrets are masked before a cut."""
-_INNER_ERRORS = 5
+_MAX_INNER_ERRORS = 5
 """Errors of an exception group, and notes of an exception, that are shown."""
 
 
@@ -79,10 +79,10 @@ def alert_facts(context: Mapping[str, Any]) -> AlertFacts:
     :param context: the context of a task's or DAG's callback, a deadline, or a task that needs an answer.
     """
     if "deadline" in context and context.get("ti") is None:
-        return _of_deadline(context)
-    if _is_of_dag(context):
-        return _of_dag(context)
-    return _of_task(context)
+        return _deadline_facts(context)
+    if _is_dag_context(context):
+        return _dag_facts(context)
+    return _task_facts(context)
 
 
 _KIND_BY_TASK_STATE: Mapping[str, AlertKind] = {
@@ -93,16 +93,16 @@ _KIND_BY_TASK_STATE: Mapping[str, AlertKind] = {
 }
 
 
-def _is_of_dag(context: Mapping[str, Any]) -> bool:
+def _is_dag_context(context: Mapping[str, Any]) -> bool:
     # Only a DAG's callback has a reason and no exception. Its ti is the run's last one, or missing.
     return ("reason" in context and "exception" not in context) or context.get("ti") is None
 
 
-def _of_task(context: Mapping[str, Any]) -> AlertFacts:
+def _task_facts(context: Mapping[str, Any]) -> AlertFacts:
     ti, task = context.get("ti"), context.get("task")
-    error = _error_of(context.get("exception"))
+    error = _error_text(context.get("exception"))
     kind = _kind_of_task(context, error)
-    is_lost = is_error_of_lost_worker(error) or (not error and _is_of_lost_worker(context))
+    is_lost = is_error_of_lost_worker(error) or (not error and _is_lost_worker(context))
     if kind in ("task_failed", "task_retry") and is_lost:
         error = "The worker that ran the task was killed or lost"
     facts = AlertFacts(
@@ -113,7 +113,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
         map_label=_text(_attribute(ti, "rendered_map_index")).strip(),
         run_id=_text(_attribute(ti, "run_id")),
         try_number=_text(_attribute(ti, "try_number")),
-        max_attempts=_tries_in_all(ti),
+        max_attempts=_total_tries(ti),
         error=error,
         error_line=_first_line(error),
         duration=_duration(_attribute(ti, "start_date"), _attribute(ti, "end_date")),
@@ -144,27 +144,27 @@ def _kind_of_task(context: Mapping[str, Any], error: str) -> AlertKind:
         return kind
     if error:
         return "task_failed"
-    if _is_of_lost_worker(context):
-        tried, retries = _attribute(ti, "try_number"), _attribute(ti, "max_tries")
-        again = isinstance(tried, int) and isinstance(retries, int) and tried <= retries
-        return "task_retry" if again else "task_failed"
+    if _is_lost_worker(context):
+        try_number, retries = _attribute(ti, "try_number"), _attribute(ti, "max_tries")
+        will_retry = isinstance(try_number, int) and isinstance(retries, int) and try_number <= retries
+        return "task_retry" if will_retry else "task_failed"
     # In an on_execute_callback, or if the task itself calls the notifier.
     return "task_running" if state == "running" else "event"
 
 
-def _is_of_lost_worker(context: Mapping[str, Any]) -> bool:
+def _is_lost_worker(context: Mapping[str, Any]) -> bool:
     # If a worker is lost, the DAG processor runs the callbacks with a task instance that has no state and no
     # start. The task instance of any other callback has a start.
     ti = context.get("ti")
     return not any(_attribute(ti, name) for name in ("state", "start_date"))
 
 
-def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
+def _dag_facts(context: Mapping[str, Any]) -> AlertFacts:
     run, dag = context.get("dag_run"), context.get("dag")
     kinds: Mapping[str, AlertKind] = {"failed": "dag_failed", "success": "dag_succeeded"}
     kind = kinds.get(_text(_attribute(run, "state")), "event")
     reason = _text(context.get("reason"))
-    reason = reason or _error_of(context.get("exception"))
+    reason = reason or _error_text(context.get("exception"))
     dag_id = _text(_attribute(run, "dag_id") or _attribute(dag, "dag_id"))
     if kind == "event" and reason and dag_id:  # Airflow 2's backfill: the run's state is not stored yet
         kind = "dag_succeeded" if reason == "success" else "dag_failed"
@@ -188,7 +188,7 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
     )
 
 
-def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
+def _deadline_facts(context: Mapping[str, Any]) -> AlertFacts:
     run, deadline = context.get("dag_run"), context.get("deadline")
     # Airflow passes both as dicts, because the context was serialized as JSON.
     run = run if isinstance(run, Mapping) else {}
@@ -198,9 +198,9 @@ def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
         kind="deadline_missed",
         dag_id=dag_id,
         run_id=run_id,
-        duration=_duration(_moment(run.get("start_date")), _moment(run.get("end_date"))),
+        duration=_duration(_parse_time(run.get("start_date")), _parse_time(run.get("end_date"))),
         log_url=_run_url(dag_id, run_id, ""),
-        deadline=utc_minute(_moment(deadline.get("deadline_time"))),
+        deadline=utc_minute(_parse_time(deadline.get("deadline_time"))),
     )
 
 
@@ -216,7 +216,7 @@ def _text(value: object) -> str:
     try:
         # Airflow's states are enums whose str is their value on some versions only.
         value = cast("Enum", value).value if issubclass(type(value), Enum) else value
-        return "" if value is None else sendable(str(value)[:_READ])
+        return "" if value is None else sendable(str(value)[:_MAX_READ])
     except Exception:
         return ""
 
@@ -226,62 +226,62 @@ def _map_index(ti: Any) -> str:
     return str(index) if isinstance(index, int) and index >= 0 else ""
 
 
-def _tries_in_all(ti: Any) -> str:
+def _total_tries(ti: Any) -> str:
     retries = _attribute(ti, "max_tries")
     return str(retries + 1) if isinstance(retries, int) else ""
 
 
-def _error_of(exception: object) -> str:
+def _error_text(exception: object) -> str:
     if exception is None:
         return ""
     if issubclass(type(exception), BaseException):
-        error = "\n".join(_lines_of(cast("BaseException", exception)))
+        error = "\n".join(_error_lines(cast("BaseException", exception)))
     else:
         error = _text(exception).strip()
     # Secrets that Airflow masks in logs must be masked in an alert, too.
     return truncate(sendable(str(redact(error))), _ERROR_LIMIT)
 
 
-def _lines_of(exception: BaseException) -> Iterator[str]:
+def _error_lines(exception: BaseException) -> Iterator[str]:
     """Yield an exception's message, its notes, its cause, and the first errors of a group."""
-    words = _text(exception).strip()
+    text = _text(exception).strip()
     cause = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
-    caused = f"caused by {_type_and_words(cause)}" if cause is not None else ""
-    yield _type_and_words(exception) if words or not caused else f"{type_name(exception)}, {caused}"
+    caused_by = f"caused by {_type_and_message(cause)}" if cause is not None else ""
+    yield (_type_and_message(exception) if text or not caused_by else f"{type_name(exception)}, {caused_by}")
     try:
-        notes = [*getattr(exception, "__notes__", ())][:_INNER_ERRORS]
-        inner = [*islice(_leaves_of(exception), _INNER_ERRORS)]
+        notes = [*getattr(exception, "__notes__", ())][:_MAX_INNER_ERRORS]
+        inner = [*islice(_group_leaves(exception), _MAX_INNER_ERRORS)]
     except Exception:  # a user's exception class may raise here
         notes, inner = [], []
     yield from filter(None, map(_text, notes))
-    if words and caused and _text(cause).strip() not in words:
-        yield caused
-    yield from (f"- {_type_and_words(one)}" for one in inner)
+    if text and caused_by and _text(cause).strip() not in text:
+        yield caused_by
+    yield from (f"- {_type_and_message(error)}" for error in inner)
 
 
-def _leaves_of(exception: BaseException) -> Iterator[BaseException]:
+def _group_leaves(exception: BaseException) -> Iterator[BaseException]:
     """Yield the errors of a group that are not groups, at any depth."""
-    waiting = [iter([exception])]
-    while waiting:
-        one = next(waiting[-1], None)
-        if one is None:
-            waiting.pop()
-        elif issubclass(type(one), BaseExceptionGroup):
-            waiting.append(iter(cast("BaseExceptionGroup[BaseException]", one).exceptions))
-        elif one is not exception:
-            yield one
+    stack = [iter([exception])]
+    while stack:
+        error = next(stack[-1], None)
+        if error is None:
+            stack.pop()
+        elif issubclass(type(error), BaseExceptionGroup):
+            stack.append(iter(cast("BaseExceptionGroup[BaseException]", error).exceptions))
+        elif error is not exception:
+            yield error
 
 
-def _type_and_words(exception: BaseException) -> str:
-    name, words = type_name(exception), _text(exception).strip()
-    return f"{name}: {words}" if words else name
+def _type_and_message(exception: BaseException) -> str:
+    name, message = type_name(exception), _text(exception).strip()
+    return f"{name}: {message}" if message else name
 
 
 def _first_line(error: str) -> str:
     return truncate(error.partition("\n")[0].strip(), _ERROR_LINE_LIMIT)
 
 
-def _moment(value: object) -> datetime | None:
+def _parse_time(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value
     try:

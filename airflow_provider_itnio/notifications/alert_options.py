@@ -22,7 +22,7 @@ _DEFAULT_CONNECTION: Final = "itnio_default"
 _CONNECTION_ID: Final = re.compile(r"[\w#!()\-.:/\\]{1,200}")  # Airflow's rule
 _TAG_LIMIT: Final = 100
 """Characters; Airflow's limit."""
-_HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
+_QUIET_HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
@@ -103,16 +103,16 @@ def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
         # Not dag.owner, which raises if a task's owner is None.
         owners = [owner for task in dag.tasks for owner in str(task.owner or "").split(",")]
         keys += dict.fromkeys(f"owner:{owner.strip()}" for owner in owners)
-    own = [number for key in keys for number in options.recipients.get(key, ())]
-    numbers = tuple(dict.fromkeys(own or options.recipients.get("default", ())))
+    matched = [number for key in keys for number in options.recipients.get(key, ())]
+    numbers = tuple(dict.fromkeys(matched or options.recipients.get("default", ())))
     return DagAlerts(numbers, options.events, options.conn_id) if numbers else None
 
 
 def holding_options() -> HoldingOptions:
     """Return when alerts are held back. For an invalid option, its default is used."""
     return HoldingOptions(
-        _whole("alert_limit", 20, 0, 100_000),
-        _whole("alert_window", 600, 1, 604_800),
+        _integer_option("alert_limit", 20, 0, 100_000),
+        _integer_option("alert_window", 600, 1, 604_800),
         _quiet_hours(),
         _tags("urgent_tags", _option("urgent_tags")),
     )
@@ -120,11 +120,11 @@ def holding_options() -> HoldingOptions:
 
 def check_holding_options() -> None:
     """Log which of these options are invalid, once per process."""
-    _logged_once(*map(_option, ("alert_limit", "alert_window", "quiet_hours", "urgent_tags")))
+    _log_once(*map(_option, ("alert_limit", "alert_window", "quiet_hours", "urgent_tags")))
 
 
 @cache
-def _logged_once(*written: str) -> None:
+def _log_once(*value: str) -> None:
     holding_options()
 
 
@@ -136,52 +136,52 @@ def _option(name: str) -> str:
         return ""
 
 
-def _refuse(name: str, wanted: str, given: object, then: str) -> None:
-    _LOG.warning("[itnio] %s: must be %s, %s given; %s", name, wanted, describe_number(given), then)
+def _log_invalid(name: str, expected: str, value: object, consequence: str) -> None:
+    _LOG.warning("[itnio] %s: must be %s, %s given; %s", name, expected, describe_number(value), consequence)
 
 
-def _whole(name: str, default: int, least: int, most: int) -> int:
-    if not (written := _option(name)):
+def _integer_option(name: str, default: int, lowest: int, highest: int) -> int:
+    if not (value := _option(name)):
         return default
     try:
-        number = int(written)
+        number = int(value)
     except ValueError:
         number = -1
-    if least <= number <= most:
+    if lowest <= number <= highest:
         return number
-    _refuse(name, f"a whole number from {least} to {most}", written, f"the default {default} is used")
+    _log_invalid(name, f"a whole number from {lowest} to {highest}", value, f"the default {default} is used")
     return default
 
 
 def _quiet_hours() -> QuietHours | None:
-    if not (written := _option("quiet_hours")):
+    if not (value := _option("quiet_hours")):
         return None
     try:
-        if not (match := _HOURS.fullmatch(written)):
-            raise ValueError(written)
+        if not (match := _QUIET_HOURS.fullmatch(value)):
+            raise ValueError(value)
         *numbers, zone = match.groups()
         hour, minute, end_hour, end_minute = map(int, numbers)
         midnight = (end_hour, end_minute) == (24, 0)
         start, end = time(hour, minute), time() if midnight else time(end_hour, end_minute)
         if start == end:
-            raise ValueError(written)
+            raise ValueError(value)
         return QuietHours(start, end, ZoneInfo(zone or "UTC"))
     except (ValueError, OSError, KeyError):
-        wanted = "two different times and a time zone, such as 22:00-07:00 Europe/Berlin"
-        _refuse("quiet_hours", wanted, written, "there are no quiet hours")
+        expected = "two different times and a time zone, such as 22:00-07:00 Europe/Berlin"
+        _log_invalid("quiet_hours", expected, value, "there are no quiet hours")
         return None
 
 
-def _tags(name: str, written: str) -> frozenset[str]:
-    tags = _words(written)
-    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or '"' in tag}:  # quotes: a list in JSON
-        wanted = f"tags of at most {_TAG_LIMIT} characters without quotes, separated by commas"
-        _refuse(name, wanted, min(wrong), "no DAG can have such a tag")
+def _tags(name: str, value: str) -> frozenset[str]:
+    tags = _split_list(value)
+    if invalid := {tag for tag in tags if len(tag) > _TAG_LIMIT or '"' in tag}:  # quotes: a list in JSON
+        expected = f"tags of at most {_TAG_LIMIT} characters without quotes, separated by commas"
+        _log_invalid(name, expected, min(invalid), "no DAG can have such a tag")
     return tags
 
 
-def _words(written: str) -> frozenset[str]:
-    return frozenset(filter(None, (word.strip() for word in written.split(","))))
+def _split_list(value: str) -> frozenset[str]:
+    return frozenset(filter(None, (word.strip() for word in value.split(","))))
 
 
 class _DagOptions(NamedTuple):
@@ -195,58 +195,58 @@ class _DagOptions(NamedTuple):
 def _dag_options(recipients: str, skip_tags: str, events: str, conn_id: str) -> _DagOptions:
     """Read the options of alerts for all DAGs. Cached, so that a mistake is logged once per process."""
     return _DagOptions(
-        {key: numbers for key, given in _by_key(recipients).items() if (numbers := _usable(key, given))},
+        {key: numbers for key, entries in _by_key(recipients).items() if (numbers := _valid(key, entries))},
         _tags("alert_skip_tags", skip_tags),
-        _known_events(events),
+        _parse_events(events),
         _connection(conn_id),
     )
 
 
-def _by_key(written: str) -> dict[str, Any]:
+def _by_key(value: str) -> dict[str, Any]:
     """Read a list of numbers, Jinja, or JSON with lists by tag and owner."""
-    if not written.startswith(("{", "[")) or written.startswith(("{{", "{%", "{#")):
-        return {"default": written}
+    if not value.startswith(("{", "[")) or value.startswith(("{{", "{%", "{#")):
+        return {"default": value}
     try:
-        given = json.loads(written)
+        parsed = json.loads(value)
     except (ValueError, RecursionError) as error:
-        _refuse("alert_recipients", "phone numbers or JSON", written, f"no DAG alerts: {error}"[:120])
+        _log_invalid("alert_recipients", "phone numbers or JSON", value, f"no DAG alerts: {error}"[:120])
         return {}
-    by_key = given if isinstance(given, dict) else {"default": given}
+    by_key = parsed if isinstance(parsed, dict) else {"default": parsed}
     unknown = [key for key in by_key if not re.fullmatch(r"default|(tag|owner):\S(.*\S)?", key, re.DOTALL)]
     for key in unknown:
-        _refuse("alert_recipients", "phone numbers by default, tag:… and owner:…", key, "it is not used")
+        _log_invalid("alert_recipients", "phone numbers by default, tag:… and owner:…", key, "it is not used")
         del by_key[key]
     return by_key
 
 
-def _usable(key: str, given: Any) -> list[str]:
+def _valid(key: str, recipients: Any) -> list[str]:
     """Return the recipients that are phone numbers or Jinja, and log an error for each of the others."""
     from airflow_provider_itnio.notifications.notifier_checks import check_recipient
 
-    name, usable = f"alert_recipients: {key[:60]}", []
-    if not (entries := recipient_entries(given)):
-        _refuse(name, "at least one phone number", given, "it is not used")
+    name, valid = f"alert_recipients: {key[:60]}", []
+    if not (entries := recipient_entries(recipients)):
+        _log_invalid(name, "at least one phone number", recipients, "it is not used")
     for index, entry in enumerate(entries):
         try:
             check_recipient(entry, f"{key[:60]}[{index}]")
-            usable.append(str(entry))
+            valid.append(str(entry))
         except Exception as error:
             _LOG.warning("[itnio] alert_recipients: %s", str(error)[:300])
-    return usable
+    return valid
 
 
-def _known_events(written: str) -> frozenset[str]:
-    named = _words(written)
-    known = named.intersection(_EVENTS)
-    if unknown := ", ".join(sorted(named - known)):
-        then = "it is not used" if known else f"the default {_DEFAULT_EVENTS} is used"
-        _refuse("alert_on", f"one or more of {', '.join(_EVENTS)}", unknown, then)
-    return known or _words(_DEFAULT_EVENTS)
+def _parse_events(value: str) -> frozenset[str]:
+    names = _split_list(value)
+    known = names.intersection(_EVENTS)
+    if unknown := ", ".join(sorted(names - known)):
+        consequence = "it is not used" if known else f"the default {_DEFAULT_EVENTS} is used"
+        _log_invalid("alert_on", f"one or more of {', '.join(_EVENTS)}", unknown, consequence)
+    return known or _split_list(_DEFAULT_EVENTS)
 
 
-def _connection(written: str) -> str:
-    if not written or _CONNECTION_ID.fullmatch(written) or is_rendered_later(written):
-        return written or _DEFAULT_CONNECTION
-    wanted = "a connection's id: at most 200 letters, digits or #!()-.:/_\\"
-    _refuse("alert_conn_id", wanted, written, f"the default {_DEFAULT_CONNECTION} is used")
+def _connection(value: str) -> str:
+    if not value or _CONNECTION_ID.fullmatch(value) or is_rendered_later(value):
+        return value or _DEFAULT_CONNECTION
+    expected = "a connection's id: at most 200 letters, digits or #!()-.:/_\\"
+    _log_invalid("alert_conn_id", expected, value, f"the default {_DEFAULT_CONNECTION} is used")
     return _DEFAULT_CONNECTION

@@ -25,15 +25,15 @@ from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 VARIABLE: Final = "itnio_alerts_held"
-_SIZE: Final = 32_000
+_MAX_SIZE: Final = 32_000
 """Characters: MySQL stores at most 64 KiB of an encrypted variable."""
-_NAMED_DAGS: Final = 10
+_MAX_DAGS: Final = 10
 _DAG_ID_LIMIT: Final = 60
-_LOCK_SECONDS: Final = 3.0
-_GIVEN_UP_SECONDS: Final = 60.0
-_FORGET_FAILING: Final = 86_400
+_LOCK_TIMEOUT: Final = 3.0
+_PAUSE_SECONDS: Final = 60.0
+_FAILING_TTL: Final = 86_400
 """Seconds after which a recovered DAG or task is removed."""
-_FORGET_SENT: Final = 604_800
+_SENT_TTL: Final = 604_800
 """Seconds after which a count of sent alerts is removed: the longest ``alert_window``."""
 
 Result = TypeVar("Result")
@@ -75,7 +75,7 @@ class RecipientState(_Strict):
         self.since = self.since if self.held else now
         self.held += 1
         dag_id = truncate(dag_id, _DAG_ID_LIMIT)
-        if dag_id and (dag_id in self.dags or len(self.dags) < _NAMED_DAGS):
+        if dag_id and (dag_id in self.dags or len(self.dags) < _MAX_DAGS):
             self.dags[dag_id] = self.dags.get(dag_id, 0) + 1
 
     def take_held(self) -> RecipientState:
@@ -134,16 +134,16 @@ class AlertState(_Strict):
         :param now: seconds since 1970.
         """
         for key, failing in list(self.failing.items()):
-            if failing.recovered and now - failing.last > _FORGET_FAILING:
+            if failing.recovered and now - failing.last > _FAILING_TTL:
                 del self.failing[key]
         for key, recipient in list(self.recipients.items()):
-            if not recipient.held and now - recipient.start > _FORGET_SENT:
+            if not recipient.held and now - recipient.start > _SENT_TTL:
                 del self.recipients[key]
-        while len(written := self.model_dump_json(exclude_defaults=True)) > _SIZE:
-            self._drop_some()
-        return written
+        while len(text := self.model_dump_json(exclude_defaults=True)) > _MAX_SIZE:
+            self._drop_oldest()
+        return text
 
-    def _drop_some(self) -> None:
+    def _drop_oldest(self) -> None:
         by_age = sorted(
             self.failing, key=lambda key: (not self.failing[key].recovered, self.failing[key].last)
         )
@@ -169,16 +169,16 @@ def read_state() -> AlertState:
 
     :raises Exception: if the Variable can't be read; it must not be overwritten then.
     """
-    if not (written := read_variable(VARIABLE)):
+    if not (text := read_variable(VARIABLE)):
         return AlertState()
     try:
-        return AlertState.model_validate_json(written)
+        return AlertState.model_validate_json(text)
     except ValidationError:
         _LOG.warning("The Airflow Variable %s has an invalid value and is replaced", VARIABLE)
         return AlertState()
 
 
-class NotInTurnError(Exception):
+class LockTimeoutError(Exception):
     """Other processes have used the Variable for too long. Without a turn, their counts could be lost."""
 
 
@@ -190,75 +190,75 @@ def change_state(change: Callable[[AlertState], Result], seconds: float | None =
     :raises NotInTurnError: if they took longer.
     :raises BaseException: if the Variable could not be read or written.
     """
-    with taking_turns(_LOCK_SECONDS if seconds is None else seconds) as is_turn:
-        if not is_turn:
-            raise NotInTurnError("other processes use the Airflow Variable " + VARIABLE)
-        return change_in_turn(change)
+    with state_lock(_LOCK_TIMEOUT if seconds is None else seconds) as has_lock:
+        if not has_lock:
+            raise LockTimeoutError("other processes use the Airflow Variable " + VARIABLE)
+        return change_locked(change)
 
 
-def change_in_turn(change: Callable[[AlertState], Result]) -> Result:
+def change_locked(change: Callable[[AlertState], Result]) -> Result:
     """Change the state as :func:`change_state` does, if it is this process's turn."""
     state = read_state()
     now = int(time.time())
     before = state.to_json(now)
     result = change(state)
-    if (written := state.to_json(now)) != before:
-        Variable.set(VARIABLE, written, "WhatsApp alerts that were sent and that are held back")
+    if (text := state.to_json(now)) != before:
+        Variable.set(VARIABLE, text, "WhatsApp alerts that were sent and that are held back")
     return result
 
 
-class _Store:
+class _VariableUse:
     """Until when alerts do not use the Variable: Airflow 3 tries for up to 15 seconds before it fails."""
 
-    given_up_until = 0.0
+    paused_until = 0.0
 
 
-def give_up() -> None:
+def pause_variable_use() -> None:
     """Do not use the Variable in this process for a minute, so that alerts do not wait for it again."""
-    _Store.given_up_until = time.monotonic() + _GIVEN_UP_SECONDS
+    _VariableUse.paused_until = time.monotonic() + _PAUSE_SECONDS
 
 
-def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
+def update_state(change: Callable[[AlertState], Result], default: Result) -> Result:
     """Change the state in the Variable, or return a default if that fails.
 
     :param change: as for :func:`change_state`.
-    :param unsure: the result if the Variable could not be read or written, now or in the last minute.
+    :param default: the result if the Variable could not be read or written, now or in the last minute.
     """
-    return or_unsure(lambda: change_state(change), unsure)
+    return or_default(lambda: change_state(change), default)
 
 
-def or_unsure(update: Callable[[], Result], unsure: Result) -> Result:
+def or_default(update: Callable[[], Result], default: Result) -> Result:
     """Call a function that uses the Variable, or return a default as :func:`update_state` does."""
-    if time.monotonic() < _Store.given_up_until:
-        return unsure
+    if time.monotonic() < _VariableUse.paused_until:
+        return default
     try:
         return update()
-    except NotInTurnError:
-        return unsure
+    except LockTimeoutError:
+        return default
     except BaseException as error:
         if not is_failed_write(error):
             raise
-        give_up()
+        pause_variable_use()
         name = type(error).__name__
         _LOG.warning("The Airflow Variable %s can't be used (%s); alerts are sent without it", VARIABLE, name)
-        return unsure
+        return default
 
 
 @contextmanager
-def taking_turns(seconds: float, is_done: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+def state_lock(seconds: float, is_done: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Wait for other processes of this machine that change the Variable.
 
     :param seconds: how long to wait at most.
     :param is_done: whether there is nothing left to wait for.
     :return: whether it is this process's turn, or turns can't be taken.
     """
-    file, is_turn = None, True
+    file, has_lock = None, True
     with suppress(OSError):
         if (folder := shared_folder()) is not None:
             file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            is_turn = _lock(file, seconds, is_done)
+            has_lock = _acquire_lock(file, seconds, is_done)
     try:
-        yield is_turn
+        yield has_lock
     finally:
         if file is not None:
             os.close(file)
@@ -273,13 +273,13 @@ def shared_folder() -> Path | None:
     with suppress(OSError):
         folder = Path(tempfile.gettempdir(), name)
         folder.mkdir(0o700, exist_ok=True)
-        found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+        info = folder.lstat()
+        if stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid():
             return folder
     return None
 
 
-def _lock(file: int, seconds: float, is_done: Callable[[], bool]) -> bool:
+def _acquire_lock(file: int, seconds: float, is_done: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -80,22 +80,22 @@ def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
     :param note: a note about held alerts, for the line before.
     """
     sign, headline = _HEADLINES[alert.kind]
-    shown = {
+    variables = {
         "alert": alert,
         "sign": sign,
         "headline": headline,
         "link": _link(alert.log_url, 1000),
-        "recovered": _recovered(alert),
+        "recovered": _describe_recovery(alert),
         "note": _words(note, NOTE_LIMIT),
         "reason": _words(reason, 400),
     }
 
-    def written(error: str) -> str:
-        return _text_template().render(shown, error=error).strip()
+    def rendered(error: str) -> str:
+        return _text_template().render(variables, error=error).strip()
 
-    room = TEXT_LIMIT - len(written("x"))
-    error = truncate(_without_markup(alert.error).strip(), max(0, min(1500, room)))
-    return truncate(written(error), TEXT_LIMIT)
+    space = TEXT_LIMIT - len(rendered("x"))
+    error = truncate(_without_markup(alert.error).strip(), max(0, min(1500, space)))
+    return truncate(rendered(error), TEXT_LIMIT)
 
 
 def default_template(
@@ -116,7 +116,7 @@ def default_template(
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
     tries = f"{alert.try_number} of {alert.max_attempts}" if alert.try_number and alert.max_attempts else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
-    why = ": ".join(
+    reason_text = ": ".join(
         filter(
             None,
             (
@@ -124,7 +124,7 @@ def default_template(
                 alert.subject,
                 alert.options,
                 truncate(reason, 80),
-                _recovered(alert),
+                _describe_recovery(alert),
                 alert.failed_tasks,
                 alert.error_line,
             ),
@@ -135,18 +135,18 @@ def default_template(
         (where, 200),
         (alert.run_id, 120),
         (timing, 60),
-        (why, 200),
+        (reason_text, 200),
         (_link(alert.log_url, 350), 350),
     )
     body = [truncate(_one_line(value), limit) or "-" for value, limit in values]
     return template_message(name, language, body=body)
 
 
-def _recovered(alert: AlertFacts) -> str:
+def _describe_recovery(alert: AlertFacts) -> str:
     """Return in how many runs and for how long it had failed, as far as known."""
     runs = f"in {alert.failed_runs} run{'' if alert.failed_runs == '1' else 's'}" if alert.failed_runs else ""
-    how = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
-    return f"It had failed {how}" if how else ""
+    details = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
+    return f"It had failed {details}" if details else ""
 
 
 def _one_line(text: str) -> str:

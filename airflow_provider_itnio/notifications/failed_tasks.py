@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_itnio._compat import failed_task_instances
 from airflow_provider_itnio.api.describe import truncate
 
-_NAMED: Final = 5
+_MAX_NAMES: Final = 5
 _LIMIT: Final = 180
 """Characters in all: a value of the WhatsApp template has 200."""
 _NAME_LIMIT: Final = 80
@@ -27,7 +27,7 @@ def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
     except Exception:  # an alert without the names is better than none
         return ""
     position = {task_id: index for index, task_id in enumerate(order)}
-    in_order = sorted(failed.items(), key=lambda one: position.get(one[0][0], len(order)))
+    in_order = sorted(failed.items(), key=lambda item: position.get(item[0][0], len(order)))
     return describe_failed_tasks(
         [_name(task_id, count if is_mapped else 0) for (task_id, is_mapped), count in in_order]
     )
@@ -43,9 +43,9 @@ def describe_failed_tasks(names: Sequence[str]) -> str:
 
     :param names: all names in order, each of at most 100 characters.
     """
-    for shown in range(min(_NAMED, len(names)), 0, -1):
-        more = f", and {len(names) - shown} more" if len(names) > shown else ""
-        named = ", ".join(names[:shown]) + more
-        if len(named) <= _LIMIT:
-            return named
+    for count in range(min(_MAX_NAMES, len(names)), 0, -1):
+        more = f", and {len(names) - count} more" if len(names) > count else ""
+        text = ", ".join(names[:count]) + more
+        if len(text) <= _LIMIT:
+            return text
     return ""

@@ -26,24 +26,24 @@ from airflow_provider_itnio.notifications.alert_options import HoldingOptions, h
 from airflow_provider_itnio.notifications.alert_state import (
     AlertState,
     RecipientState,
-    change_in_turn,
+    change_locked,
     change_state,
     digest,
-    give_up,
-    or_unsure,
+    or_default,
+    pause_variable_use,
     read_state,
     update_state,
 )
-from airflow_provider_itnio.notifications.counting_together import answer_together
+from airflow_provider_itnio.notifications.batch_counting import answer_batched
 from airflow_provider_itnio.notifications.formatting import describe_duration, utc_minute
-from airflow_provider_itnio.notifications.recovery import Failure, failure_of, note_failure
+from airflow_provider_itnio.notifications.recovery import Failure, failure_from, record_failure
 
-_SECONDS: Final = 5.0
+_TIMEOUT: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
 
-_LEFT_FOR_SENDING: Final = 0.1
+_SENDING_MARGIN: Final = 0.1
 """Seconds of them after a count: the alert is sent at the deadline, counted or not."""
-_NAMED: Final = 5
+_MAX_DAGS: Final = 5
 _HELD_LIMIT: Final = 150
 """Characters, so that some of the alert fits into the same value of the WhatsApp template."""
 
@@ -71,17 +71,17 @@ def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[st
     :param context: the callback's context.
     :return: the decisions by number.
     """
-    decided: list[dict[str, Admission]] = []
-    deadline = time.monotonic() + _SECONDS
+    results: list[dict[str, Admission]] = []
+    deadline = time.monotonic() + _TIMEOUT
     run = contextvars.copy_context().run
     thread = threading.Thread(
-        target=lambda: decided.append(run(_decided, recipients, facts, context, deadline)),
+        target=lambda: results.append(run(_decide_or_admit, recipients, facts, context, deadline)),
         name="whatsapp-alert-guard",
         daemon=True,
     )
     thread.start()
     thread.join(deadline - time.monotonic())
-    return decided[0] if decided else _too_late(recipients)
+    return results[0] if results else _admit_after_timeout(recipients)
 
 
 async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
@@ -91,33 +91,33 @@ async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> 
     """
     from asgiref.sync import sync_to_async  # in a triggerer, Airflow's calls work only in its threads
 
-    deadline = time.monotonic() + _SECONDS
-    task = asyncio.ensure_future(sync_to_async(_decided)(recipients, facts, context, deadline))
-    done, _ = await asyncio.wait({task}, timeout=_SECONDS)
-    return task.result() if done else _too_late(recipients)
+    deadline = time.monotonic() + _TIMEOUT
+    task = asyncio.ensure_future(sync_to_async(_decide_or_admit)(recipients, facts, context, deadline))
+    done, _ = await asyncio.wait({task}, timeout=_TIMEOUT)
+    return task.result() if done else _admit_after_timeout(recipients)
 
 
-def _too_late(recipients: Sequence[str]) -> dict[str, Admission]:
-    give_up()
-    _LOG.warning("Airflow did not return the count of alerts within %.0f s; the alert is sent", _SECONDS)
+def _admit_after_timeout(recipients: Sequence[str]) -> dict[str, Admission]:
+    pause_variable_use()
+    _LOG.warning("Airflow did not return the count of alerts within %.0f s; the alert is sent", _TIMEOUT)
     return {number: Admission() for number in recipients}
 
 
-def _decided(
+def _decide_or_admit(
     recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission]:
     """Decide. If that fails, all recipients get the alert."""
-    all_sent = {number: Admission() for number in recipients}
+    all_admitted = {number: Admission() for number in recipients}
     try:
-        return _counted(recipients, facts, context, deadline) or all_sent
+        return _count_alert(recipients, facts, context, deadline) or all_admitted
     except BaseException as error:
         if not is_failed_write(error):
             raise
         _LOG.warning("The alert could not be counted (%s); it is sent", type(error).__name__)
-        return all_sent
+        return all_admitted
 
 
-def _counted(
+def _count_alert(
     recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission] | None:
     """Count the alert, and return the decisions; empty or ``None`` if all recipients get it.
@@ -129,7 +129,7 @@ def _counted(
     keys = {number: digest(canonical_number(number)) for number in recipients}
     failure = None
     with suppress(Exception):
-        failure = failure_of(facts, context)
+        failure = failure_from(facts, context)
     request = _Request(
         recipients=[] if is_question else [*keys.values()],
         dag_id=facts.dag_id,
@@ -138,13 +138,13 @@ def _counted(
         deadline=deadline,
     ).model_dump_json()
 
-    count = partial(_count, options=options)
-    seconds = deadline - time.monotonic() - _LEFT_FOR_SENDING
-    answer = or_unsure(lambda: answer_together(request, count, _undo, seconds), None)
+    count = partial(_answer_requests, options=options)
+    seconds = deadline - time.monotonic() - _SENDING_MARGIN
+    answer = or_default(lambda: answer_batched(request, count, _undo_answers, seconds), None)
     decided = _ANSWER.validate_json(answer or "{}")
     admissions = {number: decided[key] for number, key in keys.items() if key in decided}
     if admissions and time.monotonic() > deadline:
-        change_state(partial(_uncount, admissions=_by_key(admissions)))
+        change_state(partial(_undo_count, admissions=_by_digest(admissions)))
         return None
     for number, admission in admissions.items():
         if admission.is_held:
@@ -173,32 +173,34 @@ _ANSWER: Final = TypeAdapter(dict[str, Admission])
 """The decisions by the recipient's digest; empty if the alert has been sent."""
 
 
-def _count(written: Sequence[str], options: HoldingOptions) -> list[str]:
+def _answer_requests(requests: Sequence[str], options: HoldingOptions) -> list[str]:
     """Count alerts with one change of the Variable, and return the answers to their requests."""
     now = int(time.time())
-    answers = change_in_turn(lambda state: [_decide_all(state, one, now, options) for one in written])
-    held = {key for answer in answers for key, one in answer.items() if one.is_held}
-    unrecorded = held and _unrecorded(held)
+    answers = change_locked(
+        lambda state: [_decide_each(state, request, now, options) for request in requests]
+    )
+    held = {key for answer in answers for key, admission in answer.items() if admission.is_held}
+    missing = held and _missing_in_state(held)
     for answer in answers:
-        answer.update({key: Admission() for key in unrecorded if key in answer and answer[key].is_held})
+        answer.update({key: Admission() for key in missing if key in answer and answer[key].is_held})
     return [_ANSWER.dump_json(answer).decode() for answer in answers]
 
 
-def _undo(answers: Sequence[str]) -> None:
+def _undo_answers(answers: Sequence[str]) -> None:
     """Undo the counts of alerts that were sent before their answer came."""
     for answer in map(_ANSWER.validate_json, answers):
-        or_unsure(partial(change_in_turn, partial(_uncount, admissions=answer)), False)
+        or_default(partial(change_locked, partial(_undo_count, admissions=answer)), False)
 
 
-def _decide_all(state: AlertState, written: str, now: int, options: HoldingOptions) -> dict[str, Admission]:
+def _decide_each(state: AlertState, text: str, now: int, options: HoldingOptions) -> dict[str, Admission]:
     try:
-        request = _Request.model_validate_json(written)
+        request = _Request.model_validate_json(text)
     except ValidationError:  # of another version of this package
         return {}
     if time.monotonic() > request.deadline:
         return {}
     if request.failure is not None:
-        note_failure(state, request.failure)
+        record_failure(state, request.failure)
     return {
         key: _decide(state.recipient_of(key), request.dag_id, now, request.quiet, options)
         for key in request.recipients
@@ -207,17 +209,17 @@ def _decide_all(state: AlertState, written: str, now: int, options: HoldingOptio
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
     """Undo the count of alerts that were not sent, so that they do not count for the limit."""
-    if not update_state(partial(_uncount, admissions=_by_key(admissions)), False):
+    if not update_state(partial(_undo_count, admissions=_by_digest(admissions)), False):
         for number, admission in admissions.items():
             if admission.counted and admission.counted.held:
                 log_unreported(number, admission.counted)
 
 
-def _by_key(admissions: Mapping[str, Admission]) -> dict[str, Admission]:
+def _by_digest(admissions: Mapping[str, Admission]) -> dict[str, Admission]:
     return {digest(canonical_number(number)): admission for number, admission in admissions.items()}
 
 
-def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
+def _undo_count(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
     for key, admission in admissions.items():
         recipient, counted = state.recipient_of(key), admission.counted
         if counted is not None:
@@ -238,16 +240,16 @@ def log_unreported(number: str, held: RecipientState) -> None:
 
 def describe_held(held: RecipientState) -> str:
     """Return how many alerts were held back, since when and for which DAGs, in about 150 characters."""
-    many = f"{held.held} alerts were" if held.held > 1 else "1 alert was"
+    alerts = f"{held.held} alerts were" if held.held > 1 else "1 alert was"
     since = utc_minute(datetime.fromtimestamp(held.since, UTC))
-    beginning = f"{many} held back since {since}"
-    most_first = sorted(held.dags.items(), key=lambda one: (-one[1], one[0]))
-    for shown in range(min(_NAMED, len(most_first)), 0, -1):
+    beginning = f"{alerts} held back since {since}"
+    most_first = sorted(held.dags.items(), key=lambda item: (-item[1], item[0]))
+    for shown in range(min(_MAX_DAGS, len(most_first)), 0, -1):
         names = [f"{dag_id} ({count})" for dag_id, count in most_first[:shown]]
         others = held.held - sum(count for _, count in most_first[:shown])
-        words = f"{beginning}: {', '.join(names)}{f', {others} others' if others > 0 else ''}"
-        if len(words) <= _HELD_LIMIT or shown == 1:
-            return words
+        text = f"{beginning}: {', '.join(names)}{f', {others} others' if others > 0 else ''}"
+        if len(text) <= _HELD_LIMIT or shown == 1:
+            return text
     return beginning
 
 
@@ -288,7 +290,7 @@ def _is_quiet(options: HoldingOptions, context: Any) -> bool:
     return not options.urgent_tags.intersection(map(str, tags))
 
 
-def _unrecorded(held: Set[str]) -> Set[str]:
+def _missing_in_state(held: Set[str]) -> Set[str]:
     """Return the recipients without a held alert in the Variable."""
     try:
         state = read_state()

@@ -46,8 +46,8 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     check_hook_fields(notifier)
     # if_too_long is no template field, so nothing in it is rendered later.
     check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)
-    own = notifier.own_message() or {"text": "-", "reply_to": notifier.reply_to}
-    check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
+    fields = notifier.own_message() or {"text": "-", "reply_to": notifier.reply_to}
+    check_fields(fields, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
     check_alert_template(notifier.alert_template, notifier.alert_language)
     check_holding_options()
 
@@ -56,15 +56,15 @@ def _check_recipients(recipients: object) -> None:
     entries = recipient_entries(recipients)
     if not entries:
         raise InvalidMessageError("recipients: at least one phone number is required, none given")
-    for index, written in enumerate(entries):
-        check_recipient(written, f"recipients[{index}]")
+    for index, entry in enumerate(entries):
+        check_recipient(entry, f"recipients[{index}]")
 
 
-def check_recipient(written: Any, name: str) -> None:
+def check_recipient(entry: Any, name: str) -> None:
     """Check one entry of ``recipients``, unless it is rendered later.
 
     :raises InvalidMessageError: if it is no phone number.
     """
-    if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
-        for entry in expand_recipient(written, written, name):
-            read_recipient(entry, name)
+    if not any(is_rendered_later(leaf) for _, leaf in leaves(entry)):
+        for recipient in expand_recipient(entry, entry, name):
+            read_recipient(recipient, name)

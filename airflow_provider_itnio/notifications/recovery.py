@@ -23,7 +23,7 @@ RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "dag_succeeded": "dag_recovered",
     "task_succeeded": "task_recovered",
 }
-_LOOKED_AT: Final = 20
+_MAX_RUNS: Final = 20
 """Previous runs that are checked at most: each costs one request to Airflow."""
 
 
@@ -32,31 +32,31 @@ class Failure(NamedTuple):
 
     :param key: its key in the state.
     :param run: the digest of its run.
-    :param ended: when it failed, in seconds since 1970.
+    :param failed_at: when it failed, in seconds since 1970.
     """
 
     key: str
     run: str
-    ended: int
+    failed_at: int
 
 
-def failure_of(facts: AlertFacts, context: Mapping[str, Any]) -> Failure | None:
+def failure_from(facts: AlertFacts, context: Mapping[str, Any]) -> Failure | None:
     """Return the failure of a DAG or task that has a notifier for its recovery."""
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
     if owner is None or _is_backfill(context) or not _reports_recovery(context.get(owner)):
         return None
-    ended = int(_time_of("end_date", facts, context) or time.time())
-    return Failure(_key(facts), digest(facts.run_id), ended)
+    failed_at = int(_timestamp("end_date", facts, context) or time.time())
+    return Failure(_key(facts), digest(facts.run_id), failed_at)
 
 
-def note_failure(state: AlertState, failure: Failure) -> None:
+def record_failure(state: AlertState, failure: Failure) -> None:
     """Record a failure."""
-    key, run, ended = failure
+    key, run, failed_at = failure
     failing = state.failing.get(key)
     if failing is None or failing.recovered:
-        state.failing[key] = FailingState(since=ended, last=ended, runs=1, run=run)
+        state.failing[key] = FailingState(since=failed_at, last=failed_at, runs=1, run=run)
         return
-    failing.last = max(failing.last, ended)
+    failing.last = max(failing.last, failed_at)
     if failing.run != run:
         failing.runs, failing.run = failing.runs + 1, run
 
@@ -69,7 +69,7 @@ def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | Non
     if _is_backfill(context):
         return None
     execution = _execution(facts, context)
-    started = _time_of("start_date", facts, context)
+    started = _timestamp("start_date", facts, context)
 
     def change(state: AlertState) -> FailingState | None:
         failing = state.failing.get(_key(facts))
@@ -99,19 +99,19 @@ def _from_history(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts |
         previous_runs(run) if facts.kind == "dag_succeeded" else previous_task_instances(context["ti"], run)
     )
     failed = []
-    for one in islice(previous, _LOOKED_AT):
-        state = str(getattr(one.state, "value", one.state))
-        if _is_backfill({"dag_run": one}):
+    for run_or_task in islice(previous, _MAX_RUNS):
+        state = str(getattr(run_or_task.state, "value", run_or_task.state))
+        if _is_backfill({"dag_run": run_or_task}):
             continue
         if state == "success":
             break
         if state == "failed":
-            failed.append(one.end_date)
+            failed.append(run_or_task.end_date)
         elif not failed:  # the previous run has not ended, or its task was skipped
             break
     if not failed:
         return None
-    runs = str(len(failed)) if len(failed) < _LOOKED_AT else f"at least {_LOOKED_AT}"
+    runs = str(len(failed)) if len(failed) < _MAX_RUNS else f"at least {_MAX_RUNS}"
     ends = [end for end in failed if end is not None]
     return _with_recovery(facts, runs, min(ends).timestamp() if ends else None)
 
@@ -133,11 +133,11 @@ def _key(facts: AlertFacts) -> str:
 def _execution(facts: AlertFacts, context: Mapping[str, Any]) -> str:
     """Return an id of this execution: a cleared run has several."""
     run = context.get("dag_run")
-    of_run = f"{getattr(run, 'clear_number', '')} {getattr(run, 'start_date', '')}"
-    return digest(f"{facts.run_id} {facts.try_number or of_run}")
+    run_key = f"{getattr(run, 'clear_number', '')} {getattr(run, 'start_date', '')}"
+    return digest(f"{facts.run_id} {facts.try_number or run_key}")
 
 
-def _time_of(name: str, facts: AlertFacts, context: Mapping[str, Any]) -> float | None:
+def _timestamp(name: str, facts: AlertFacts, context: Mapping[str, Any]) -> float | None:
     owner = context.get("dag_run" if facts.kind.startswith("dag_") else "ti")
     moment = getattr(owner, name, None)
     return moment.timestamp() if isinstance(moment, datetime) else None

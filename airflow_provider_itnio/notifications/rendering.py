@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
-_WORDS_LIMIT: Final = 300
+_ERROR_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]
 """Messages to try, in order. Each is called with the reason why the previous one could not be used, and a
@@ -42,7 +42,7 @@ class RenderedAlert:
     :param recipients: the phone numbers, digits only, each once.
     :param template: the name of the WhatsApp template for the default alert.
     :param language: the template's language.
-    :param unusable: an error for each recipient that is no phone number.
+    :param invalid_recipients: an error for each recipient that is no phone number.
     :param own_message: fields for the hook's ``send``, instead of the default message; empty for none.
     :param problem: why ``own_message`` could not be rendered.
     :param reply_to: the incoming message that a text answers.
@@ -52,7 +52,7 @@ class RenderedAlert:
     recipients: Sequence[str]
     template: str | None
     language: str | None
-    unusable: Sequence[str] = ()
+    invalid_recipients: Sequence[str] = ()
     own_message: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     reply_to: str | None = None
@@ -62,9 +62,9 @@ class RenderedAlert:
 
         :param account: the account; its connection may name a WhatsApp template for alerts.
         """
-        whole = self.own_message.get("message")
-        own = {**self.own_message, **(whole if isinstance(whole, dict) else {})}
-        is_template = own.get("template") is not None and not self.problem
+        message = self.own_message.get("message")
+        own_messages = {**self.own_message, **(message if isinstance(message, dict) else {})}
+        is_template = own_messages.get("template") is not None and not self.problem
         return bool(self.template or account.alert_template) and not is_template
 
     def messages(self, account: Account, *, is_window_open: bool | None = None) -> Messages:
@@ -74,10 +74,10 @@ class RenderedAlert:
         :param is_window_open: whether the recipient's 24-hour window is open; ``None`` if unknown. The
             template comes last if it is open, and first if it is closed.
         """
-        own: list[Callable[[str, str], dict[str, Any] | None]] = []
-        template = own.copy()
+        own_messages: list[Callable[[str, str], dict[str, Any] | None]] = []
+        template = own_messages.copy()
         if self.own_message and not self.problem:
-            own.append(lambda reason, note: _with_note(self.own_message, note))
+            own_messages.append(lambda reason, note: _with_note(self.own_message, note))
         if name := self.template or account.alert_template:
             language = self.language or account.alert_language or "en"
             template.append(
@@ -88,38 +88,38 @@ class RenderedAlert:
             return {"text": default_text(self.facts, reason, note), "reply_to": self.reply_to}
 
         if is_window_open is None:
-            return [*own, *template, text]
-        return [*own, text, *template] if is_window_open else [*template, *own, text]
+            return [*own_messages, *template, text]
+        return [*own_messages, text, *template] if is_window_open else [*template, *own_messages, text]
 
 
 def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:
     """Return the notifier's own message with a note in its last line, ``None`` if it is no text."""
-    whole = own_message.get("message")
-    fields = whole if isinstance(whole, dict) else own_message
+    message = own_message.get("message")
+    fields = message if isinstance(message, dict) else own_message
     text = fields.get("text")
     body = text.get("body") if isinstance(text, dict) else text
     if not note:
         return dict(own_message)
     if not isinstance(body, str):
         return None
-    noted = f"{truncate_body(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
-    noted_fields = {**fields, "text": {**text, "body": noted} if isinstance(text, dict) else noted}
-    return noted_fields if fields is own_message else {**own_message, "message": noted_fields}
+    body = f"{truncate_body(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
+    result = {**fields, "text": {**text, "body": body} if isinstance(text, dict) else body}
+    return result if fields is own_message else {**own_message, "message": result}
 
 
 def describe_error(error: BaseException) -> str:
     """Return an error's text, masked and truncated, for the log and for the alert."""
     try:
-        words = str(error)
+        text = str(error)
     except Exception:  # a user's exception class may raise here
-        words = ""
+        text = ""
     if not isinstance(error, ItnioError):
-        words = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    shown = mask_phone_numbers(sendable(str(redact(words))))
-    return truncate(shown, _WORDS_LIMIT)
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    shown = mask_phone_numbers(sendable(str(redact(text))))
+    return truncate(shown, _ERROR_LIMIT)
 
 
-def _problem(error: Exception, name: str) -> str:
+def _problem_text(error: Exception, name: str) -> str:
     cause = error.__cause__ if isinstance(error, ItnioError) else error
     return describe_error(error) if cause is None else f"{name}: {describe_error(cause)}"
 
@@ -133,7 +133,7 @@ def masked(value: Any) -> Any:
     return [*map(masked, value)] if isinstance(value, (list, tuple)) else value
 
 
-def gathered_facts(context: Any) -> AlertFacts:
+def gather_facts(context: Any) -> AlertFacts:
     """Gather the facts of an event. If that fails, the alert is sent without them."""
     try:
         return alert_facts(context)
@@ -190,21 +190,21 @@ class AlertRenderer:
             render=lambda value: self.notifier.render_template(value, self.context, jinja_env),
         )
 
-    def render(self, name: str, value: Any, then: Callable[[Any], Any] = lambda value: value) -> Any:
-        """Render one value and apply ``then``. On an error, add it to ``problems`` and return ``None``."""
+    def render(self, name: str, value: Any, convert: Callable[[Any], Any] = lambda value: value) -> Any:
+        """Render one value and apply ``convert``. On an error, add it to ``problems`` and return ``None``."""
         if value is None:
             return None
         try:
-            return then(self._rendered(value, name))
+            return convert(self._render(value, name))
         except Exception as error:
-            self.problems.append(_problem(error, name))
+            self.problems.append(_problem_text(error, name))
             return None
 
     def number(self, name: str, value: Any) -> str | None:
         """Render a phone number. If it is invalid, add an error to ``problems`` and return ``None``."""
-        filled = self.render(name, value)
+        rendered = self.render(name, value)
         try:
-            return normalize_phone(filled, name) if filled else None
+            return normalize_phone(rendered, name) if rendered else None
         except InvalidMessageError as error:
             self.problems.append(str(error))
             return None
@@ -216,24 +216,24 @@ class AlertRenderer:
         :return: the valid numbers, each once, and an error for each invalid recipient.
         """
         numbers: dict[str, str] = {}
-        unusable: list[str] = []
-        for index, written in enumerate(recipient_entries(recipients)):
+        invalid_recipients: list[str] = []
+        for index, raw_entry in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                entries = expand_recipient(written, self._rendered(written, name), name)
+                entries = expand_recipient(raw_entry, self._render(raw_entry, name), name)
             except InvalidMessageError as error:
-                unusable.append(str(error))
+                invalid_recipients.append(str(error))
                 continue
             except Exception as error:
-                unusable.append(f"{name}: {describe_error(error)}")
+                invalid_recipients.append(f"{name}: {describe_error(error)}")
                 continue
             for entry in entries:
                 try:
                     number, _ = read_recipient(entry, name)
                     numbers.setdefault(canonical_number(number), number)
                 except InvalidMessageError as error:
-                    unusable.append(str(error))
-        return list(numbers.values()), unusable
+                    invalid_recipients.append(str(error))
+        return list(numbers.values()), invalid_recipients
 
-    def _rendered(self, value: Any, name: str) -> Any:
+    def _render(self, value: Any, name: str) -> Any:
         return self._fields.field(name, value)

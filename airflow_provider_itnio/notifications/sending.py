@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
     from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
-_AT_A_TIME: Final = 16
+_MAX_CONCURRENT: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
-_OF_ITS_MESSAGE: Final = (ContentError, InvalidMessageError, ConfigurationError, FileUnavailableError)
+_MESSAGE_ERRORS: Final = (ContentError, InvalidMessageError, ConfigurationError, FileUnavailableError)
 """Errors of the message or its file, after which the next message is tried for the same recipient."""
 
 
@@ -50,12 +50,12 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str])
                     hook.send(recipient, **fields)
                     return None
             except Exception as error:
-                reason = _logged(hook, recipient, error)
-                if not isinstance(error, _OF_ITS_MESSAGE):
+                reason = _log_error(hook, recipient, error)
+                if not isinstance(error, _MESSAGE_ERRORS):
                     break
         return reason
 
-    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
+    with ThreadPoolExecutor(_MAX_CONCURRENT, thread_name_prefix="whatsapp-alert") as pool:
         return dict(zip(notes, pool.map(send, notes), strict=True))
 
 
@@ -65,19 +65,19 @@ async def asend_to_all(
     """Send an alert as :func:`send_to_all` does, without blocking the event loop."""
     account = await hook.aaccount()
     windows = await aopen_windows(hook, alert, account, notes)
-    at_a_time = asyncio.Semaphore(_AT_A_TIME)
+    semaphore = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def send(recipient: str) -> str | None:
         reason = alert.problem
-        async with at_a_time:
+        async with semaphore:
             for message in alert.messages(account, is_window_open=windows.get(recipient)):
                 try:
                     if (fields := message(reason, notes[recipient])) is not None:
                         await hook.asend(recipient, **fields)
                         return None
                 except Exception as error:
-                    reason = _logged(hook, recipient, error)
-                    if not isinstance(error, _OF_ITS_MESSAGE):
+                    reason = _log_error(hook, recipient, error)
+                    if not isinstance(error, _MESSAGE_ERRORS):
                         break
         return reason
 
@@ -90,16 +90,16 @@ def raise_failures(alert: RenderedAlert, outcomes: Mapping[str, str | None]) -> 
 
     :raises ItnioError: with the reason of each failure.
     """
-    failures = [*alert.unusable, *(failure for failure in outcomes.values() if failure is not None)]
-    why = f": {'; '.join(failures)}" if failures else ""
+    failures = [*alert.invalid_recipients, *(failure for failure in outcomes.values() if failure is not None)]
+    reasons = f": {'; '.join(failures)}" if failures else ""
     if not alert.recipients:
-        raise ItnioError(f"The WhatsApp alert was not sent: recipients has no valid phone number{why}")
+        raise ItnioError(f"The WhatsApp alert was not sent: recipients has no valid phone number{reasons}")
     if failures:
-        total = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {total} recipients{why}")
+        total = len(alert.recipients) + len(alert.invalid_recipients)
+        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {total} recipients{reasons}")
 
 
-def _logged(hook: ItnioHook, recipient: str, error: Exception) -> str:
+def _log_error(hook: ItnioHook, recipient: str, error: Exception) -> str:
     described = describe_error(error)
     with suppress(Exception):  # an error in logging must not stop the alert to other recipients
         hook.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), described)

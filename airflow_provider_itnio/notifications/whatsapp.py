@@ -47,10 +47,10 @@ _MAX_RETRY_AFTER: Final = 5.0
 _FILE_TIMEOUT: Final = 8.0
 """Seconds. Airflow ends a task's callbacks after 20 seconds, and the default alert must still be sent."""
 
-_LOOK_UP_PAUSES: Final = (1.0, 2.0)
+_LOOKUP_DELAYS: Final = (1.0, 2.0)
 """Seconds to wait before the connection is looked up again after an error."""
 
-_OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
+_SLA_ARGUMENTS: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
 
 class WhatsAppNotifier(_Notifier):
@@ -206,7 +206,7 @@ class WhatsAppNotifier(_Notifier):
         :param args: the context, or the arguments of Airflow 2's callback for a missed SLA.
         :raises ItnioError: after all recipients, if the alert was not sent to one of them.
         """
-        context = args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False))
+        context = args[0] if len(args) == 1 else dict(zip(_SLA_ARGUMENTS, args, strict=False))
         self._render_fields_of_subclass(context)
         self.notify(context)
 
@@ -238,16 +238,16 @@ class WhatsAppNotifier(_Notifier):
         from airflow_provider_itnio.notifications.guard import admit, give_back
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
-        if (facts := self._facts(context)) is None:
+        if (facts := self._get_facts(context)) is None:
             return
-        alert, hook = self._rendered(context, facts)
+        alert, hook = self._render_alert(context, facts)
         hook.account()  # before the guard, which may leave a call to Airflow unfinished
         admissions = admit(alert.recipients, facts, context)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = send_to_all(hook, alert, _notes(admissions))
         finally:
-            if failed := _failed(admissions, outcomes):
+            if failed := _unsent(admissions, outcomes):
                 give_back(failed)
         raise_failures(alert, outcomes)
 
@@ -262,25 +262,25 @@ class WhatsAppNotifier(_Notifier):
         from airflow_provider_itnio.notifications.guard import aadmit, give_back
         from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
-        if (facts := await sync_to_async(self._facts)(context)) is None:
+        if (facts := await sync_to_async(self._get_facts)(context)) is None:
             return
-        alert, hook = self._rendered(context, facts)
+        alert, hook = self._render_alert(context, facts)
         await hook.aaccount()
         admissions = await aadmit(alert.recipients, facts, context)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = await asend_to_all(hook, alert, _notes(admissions))
         finally:
-            if failed := _failed(admissions, outcomes):
+            if failed := _unsent(admissions, outcomes):
                 await sync_to_async(give_back)(failed)
         raise_failures(alert, outcomes)
 
-    def _facts(self, context: Any) -> AlertFacts | None:
+    def _get_facts(self, context: Any) -> AlertFacts | None:
         """Return the facts, ``None`` if no alert is due."""
         from airflow_provider_itnio.notifications.recovery import RECOVERIES, recovered
-        from airflow_provider_itnio.notifications.rendering import gathered_facts
+        from airflow_provider_itnio.notifications.rendering import gather_facts
 
-        facts = gathered_facts(context)
+        facts = gather_facts(context)
         if self.only_after_failure and facts.kind in RECOVERIES:
             return recovered(facts, context)
         return facts
@@ -288,10 +288,10 @@ class WhatsAppNotifier(_Notifier):
     def own_message(self) -> dict[str, Any]:
         """Return the fields of the notifier's own message; empty for the default alert."""
         fields = {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message")}
-        own = {name: value for name, value in fields.items() if value is not None}
-        return {**own, "reply_to": self.reply_to} if own else {}
+        own_fields = {name: value for name, value in fields.items() if value is not None}
+        return {**own_fields, "reply_to": self.reply_to} if own_fields else {}
 
-    def _rendered(self, context: Any, facts: AlertFacts) -> tuple[RenderedAlert, ItnioHook]:
+    def _render_alert(self, context: Any, facts: AlertFacts) -> tuple[RenderedAlert, ItnioHook]:
         from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert, masked
 
         renderer = AlertRenderer(self, context, facts)
@@ -301,11 +301,11 @@ class WhatsAppNotifier(_Notifier):
         if own_message:
             own_message["if_too_long"] = self.if_too_long
         problem = "; ".join(renderer.problems)
-        recipients, unusable = renderer.recipients(self.recipients)
+        recipients, invalid_recipients = renderer.recipients(self.recipients)
         alert = RenderedAlert(
             facts=facts,
             recipients=recipients,
-            unusable=unusable,
+            invalid_recipients=invalid_recipients,
             own_message=own_message,
             problem=problem,
             reply_to=renderer.render("reply_to", self.reply_to),
@@ -324,12 +324,12 @@ class WhatsAppNotifier(_Notifier):
             check_link=self.check_link,
         )
         # An alert is not retried by a task.
-        hook.file_timeout, hook.retry_refused, hook.look_up_pauses = (
+        hook.file_timeout, hook.retry_refused, hook.lookup_delays = (
             _FILE_TIMEOUT,
             True,
-            iter(_LOOK_UP_PAUSES),
+            iter(_LOOKUP_DELAYS),
         )
-        for problem in (*renderer.problems, *unusable):
+        for problem in (*renderer.problems, *invalid_recipients):
             log.error("WhatsApp alert: %s", problem)
         return alert, hook
 
@@ -342,7 +342,7 @@ def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
     return {number: admission.note for number, admission in admissions.items() if not admission.is_held}
 
 
-def _failed(admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> dict[str, Admission]:
+def _unsent(admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> dict[str, Admission]:
     """Return the alerts that were counted and not sent."""
     return {
         number: admission

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
     from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
-_Question: TypeAlias = Coroutine[Any, Any, Mapping[str, bool]]
-_SECONDS: Final = 3.0
+_WindowRequest: TypeAlias = Coroutine[Any, Any, Mapping[str, bool]]
+_TIMEOUT: Final = 3.0
 """How long an alert waits for the receiver."""
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
@@ -39,12 +39,12 @@ def open_windows(
     """
     numbers = list(recipients)
     try:
-        if (question := _question(hook, alert, account, numbers)) is None:
+        if (request := _window_request(hook, alert, account, numbers)) is None:
             return {}
         # In a thread: an event loop may run here already, and a DNS lookup can't be cancelled.
-        return _logged(hook, numbers, within(_SECONDS, lambda: asyncio.run(question)))
+        return _use_answer(hook, numbers, within(_TIMEOUT, lambda: asyncio.run(request)))
     except Exception as error:
-        return _logged(hook, numbers, error)
+        return _use_answer(hook, numbers, error)
 
 
 async def aopen_windows(
@@ -53,38 +53,38 @@ async def aopen_windows(
     """Ask the receiver as :func:`open_windows` does, without blocking the event loop."""
     numbers = list(recipients)
     try:
-        if (question := _question(hook, alert, account, numbers)) is None:
+        if (request := _window_request(hook, alert, account, numbers)) is None:
             return {}
-        task = asyncio.ensure_future(question)
-        done, _ = await asyncio.wait({task}, timeout=_SECONDS)
+        task = asyncio.ensure_future(request)
+        done, _ = await asyncio.wait({task}, timeout=_TIMEOUT)
         if done:
-            return _logged(hook, numbers, task.result())
+            return _use_answer(hook, numbers, task.result())
         task.cancel()
-        return _logged(hook, numbers, TimeoutError(_TOO_LATE))
+        return _use_answer(hook, numbers, TimeoutError(_TIMEOUT_TEXT))
     except Exception as error:
-        return _logged(hook, numbers, error)
+        return _use_answer(hook, numbers, error)
 
 
-_TOO_LATE: Final = f"no answer within {_SECONDS:.0f} s"
+_TIMEOUT_TEXT: Final = f"no answer within {_TIMEOUT:.0f} s"
 
 
-def _question(
+def _window_request(
     hook: ItnioHook, alert: RenderedAlert, account: Account, numbers: list[str]
-) -> _Question | None:
+) -> _WindowRequest | None:
     if not (numbers and account.receiver_url and alert.chooses_by_window(account)):
         return None
     from airflow_provider_itnio.hooks._account import business_phone_of
 
     protocol, settings = hook.way_to_receiver(account)  # may call Airflow, so it must run in this thread
-    return _open_by_number(
+    return _request_windows(
         protocol,
-        replace(settings, timeout=_SECONDS, connect_timeout=_SECONDS, max_attempts=1),
+        replace(settings, timeout=_TIMEOUT, connect_timeout=_TIMEOUT, max_attempts=1),
         numbers,
         business_phone_of(account, hook.business_phone),
     )
 
 
-async def _open_by_number(
+async def _request_windows(
     protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str], business_phone: str | None
 ) -> Mapping[str, bool]:
     from airflow_provider_itnio.api.async_client import AsyncClient
@@ -92,10 +92,10 @@ async def _open_by_number(
 
     async with AsyncClient(protocol, settings) as client:
         windows = await windows_of(client.perform, numbers, business_phone)
-        return {number: one.is_open for number, one in windows.items()}
+        return {number: window.is_open for number, window in windows.items()}
 
 
-def _logged(
+def _use_answer(
     hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception
 ) -> Mapping[str, bool]:
     if isinstance(answer, Exception):

@@ -119,7 +119,7 @@ def test_a_trigger_reports_a_missing_connection_at_the_end_of_the_wait(away):
 
 @for_each("awaited", [False, True])
 def test_an_alert_is_sent_as_soon_as_the_connection_is_found(sandbox, monkeypatch, awaited):
-    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.2] * 100)
+    monkeypatch.setattr(whatsapp, "_LOOKUP_DELAYS", [0.2] * 100)
     held = os.environ[VARIABLE]
     monkeypatch.delenv(VARIABLE)
     threading.Timer(0.3, os.environ.__setitem__, (VARIABLE, held)).start()
@@ -129,7 +129,7 @@ def test_an_alert_is_sent_as_soon_as_the_connection_is_found(sandbox, monkeypatc
 
 
 def test_an_alert_whose_connection_is_never_found_fails(monkeypatch):
-    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(whatsapp, "_LOOKUP_DELAYS", (0.01, 0.01))
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(ConnectionLookupError, match="'itnio_default' is not defined"):
         WhatsAppNotifier(recipients=NUMBER).notify({})

@@ -68,13 +68,13 @@ class Variables:
 @pytest.fixture(autouse=True)
 def not_given_up(monkeypatch):
     """Forget that another test's Variable could not be read or written."""
-    monkeypatch.setattr(alert_state._Store, "given_up_until", 0.0)
+    monkeypatch.setattr(alert_state._VariableUse, "paused_until", 0.0)
 
 
 @pytest.fixture
 def quick_look_ups(monkeypatch):
     """Look a missing connection up as often as usual, without a pause."""
-    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.0] * len(whatsapp._LOOK_UP_PAUSES))
+    monkeypatch.setattr(whatsapp, "_LOOKUP_DELAYS", [0.0] * len(whatsapp._LOOKUP_DELAYS))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def variables(monkeypatch, tmp_path):
     monkeypatch.setattr(alert_state, "read_variable", variables.read)
     # Tests that run in parallel use another folder for their lock.
     monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)  # for a busy machine
+    monkeypatch.setattr("airflow_provider_itnio.notifications.guard._TIMEOUT", 60.0)  # for a busy machine
     return variables
 
 

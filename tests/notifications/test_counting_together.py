@@ -63,7 +63,9 @@ def test_a_failed_write_loses_only_the_count_of_the_alert_that_wrote(variables, 
         other = threads.submit(admit)
         until(requests)
         # Another process would not give the Variable up.
-        monkeypatch.setattr(alert_state, "give_up", lambda: setattr(variables, "unwritable", False))
+        monkeypatch.setattr(
+            alert_state, "pause_variable_use", lambda: setattr(variables, "unwritable", False)
+        )
         variables.answering.set()
         assert first.result() == guard.Admission()
         assert other.result().counted is not None
@@ -76,7 +78,7 @@ def test_an_alert_that_waits_too_long_for_the_lock_is_sent_uncounted(variables, 
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(admit)
         until(lambda: variables.asked)
-        monkeypatch.setattr(guard, "_SECONDS", 0.3)
+        monkeypatch.setattr(guard, "_TIMEOUT", 0.3)
         assert admit() == guard.Admission()
         until(lambda: not requests())
         variables.answering.set()

@@ -78,7 +78,7 @@ def answers_late(sandbox, variables, monkeypatch):
             sandbox.wait_for(1, timeout=60)
         variables.answering.set()
 
-    monkeypatch.setattr(guard, "_SECONDS", 0.2)
+    monkeypatch.setattr(guard, "_TIMEOUT", 0.2)
     variables.answering.clear()
     answering = threading.Thread(target=answer)
     answering.start()
@@ -113,7 +113,7 @@ def test_a_late_decision_of_the_guard_does_not_change_the_variable(tell, sandbox
 def test_a_decision_written_too_late_does_not_lose_held_alerts(tell, sandbox, variables, monkeypatch):
     held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
     variables.values[alert_state.VARIABLE] = json.dumps({"recipients": {digest("8614718004557"): held}})
-    monkeypatch.setattr(guard, "_SECONDS", 0.5)
+    monkeypatch.setattr(guard, "_TIMEOUT", 0.5)
     write = variables.set
 
     def write_late(*args):

@@ -132,7 +132,7 @@ def _alert(number, path):
 
 
 def test_processes_of_one_machine_do_not_overwrite_each_others_changes(tmp_path, monkeypatch):
-    monkeypatch.setattr(alert_state, "_LOCK_SECONDS", 600.0)
+    monkeypatch.setattr(alert_state, "_LOCK_TIMEOUT", 600.0)
     path = tmp_path / "variable"
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=_alert, args=(25, path)) for _ in range(8)]

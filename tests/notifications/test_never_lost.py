@@ -247,7 +247,7 @@ def test_the_wait_for_an_answer_ends_after_timeout(tell, sandbox):
 )
 def test_a_notifiers_short_timeouts_override_the_connections(given, settings, connect):
     connect(extra={"timeout": 60, "connect_timeout": 30, "max_attempts": 9})
-    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._rendered(of_task(), AlertFacts())
+    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._render_alert(of_task(), AlertFacts())
     found = hook.account().settings
     assert (found.timeout, found.connect_timeout, found.max_attempts, found.max_retry_after) == settings
 

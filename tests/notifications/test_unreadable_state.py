@@ -81,7 +81,7 @@ def store(monkeypatch, tmp_path):
     store = Store()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)
+    monkeypatch.setattr("airflow_provider_itnio.notifications.guard._TIMEOUT", 60.0)
     if AIRFLOW_2:
         fetch = SimpleNamespace(get_variable=lambda key: store.read())
         monkeypatch.setattr(metastore, "MetastoreBackend", lambda: fetch)

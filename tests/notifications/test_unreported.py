@@ -60,7 +60,7 @@ def test_held_alerts_that_cannot_be_put_back_are_logged(tells, refused, variable
 
 @pytest.mark.usefixtures("held")
 def test_a_task_puts_held_alerts_back_although_alerts_gave_the_variable_up(refused, sandbox, logged):
-    refused(alert_state.give_up)
+    refused(alert_state.pause_variable_use)
     with pytest.raises(ItnioError):
         tell()
     assert tell() == 2

@@ -150,7 +150,7 @@ def test_with_an_unusable_receiver_the_template_is_sent(
 
 
 def test_a_receiver_that_never_answers_does_not_delay_the_alert(tell, connect, sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.notifications.windows._SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_itnio.notifications.windows._TIMEOUT", 0.5)
     people = [new_number() for _ in range(40)]
     is_over = threading.Event()
     with Server(lambda received: b"" if is_over.wait() else None) as server:

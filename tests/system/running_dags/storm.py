@@ -17,7 +17,7 @@ from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAl
 
 # An alert that can't be counted in time is sent, and the tests count those held back. A busy machine may
 # take longer than an alert's deadline.
-guard._SECONDS, alert_state._LOCK_SECONDS = 12.0, 10.0
+guard._TIMEOUT, alert_state._LOCK_TIMEOUT = 12.0, 10.0
 
 PLACE = Path(os.environ["PLACE_OF_TASKS"])
 START = {"schedule": None, "start_date": pendulum.datetime(2026, 1, 1, tz="UTC")}

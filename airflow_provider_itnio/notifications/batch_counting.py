@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from airflow_provider_itnio.notifications.alert_state import shared_folder, taking_turns
+from airflow_provider_itnio.notifications.alert_state import shared_folder, state_lock
 
-_LEFT_SECONDS: Final = 30.0
+_ABANDONED_AFTER: Final = 30.0
 """The age of a file whose process has ended without removing it."""
 
 
-def answer_together(
+def answer_batched(
     request: str,
     answer_all: Callable[[Sequence[str]], list[str]],
     undo: Callable[[Sequence[str]], None],
@@ -34,41 +34,41 @@ def answer_together(
     :raises BaseException: what ``answer_all`` raises.
     """
     folder = shared_folder()
-    own = (folder or Path()) / f"{uuid4().hex}.request"
-    answer = own.with_suffix(".answer")
-    is_asked = False
+    request_path = (folder or Path()) / f"{uuid4().hex}.request"
+    answer_path = request_path.with_suffix(".answer")
+    is_written = False
     try:
         if folder is not None:
             with suppress(OSError):  # it is counted alone
-                _write(own, request)
-                is_asked = True
-        with taking_turns(seconds, lambda: is_asked and not own.exists()) as is_turn:
+                _write_atomically(request_path, request)
+                is_written = True
+        with state_lock(seconds, lambda: is_written and not request_path.exists()) as has_lock:
             # Who removes a request decides: its answer is final, or its process does not wait for it.
-            no_longer_waits = _remove(own)
-            if is_turn or not no_longer_waits:
+            was_removed = _remove(request_path)
+            if has_lock or not was_removed:
                 with suppress(FileNotFoundError):
-                    return answer.read_text()
-            if not is_turn:  # without a turn, the counts of others could be lost
+                    return answer_path.read_text()
+            if not has_lock:  # without a turn, the counts of others could be lost
                 return None
-            others = _others(folder) if folder is not None else {}
-            given, *rest = answer_all([request, *others.values()])
-            if left := [text for path, text in zip(others, rest, strict=True) if not _give(path, text)]:
-                undo(left)
-            return given
+            others = _waiting_requests(folder) if folder is not None else {}
+            own_answer, *rest = answer_all([request, *others.values()])
+            if unread := [text for path, text in zip(others, rest, strict=True) if not _give(path, text)]:
+                undo(unread)
+            return own_answer
     finally:
         with suppress(OSError):
-            own.unlink(missing_ok=True)
-            answer.unlink(missing_ok=True)
+            request_path.unlink(missing_ok=True)
+            answer_path.unlink(missing_ok=True)
 
 
 def _give(request: Path, text: str) -> bool:
     """Write the answer to a request, and return whether its process still waits for it."""
-    answer = request.with_suffix(".answer")
+    answer_path = request.with_suffix(".answer")
     with suppress(OSError):
-        _write(answer, text)
+        _write_atomically(answer_path, text)
         if _remove(request):
             return True
-        answer.unlink(missing_ok=True)
+        answer_path.unlink(missing_ok=True)
     return False
 
 
@@ -81,21 +81,21 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _others(folder: Path) -> dict[Path, str]:
+def _waiting_requests(folder: Path) -> dict[Path, str]:
     """Return the waiting requests of others, and remove what ended processes have left."""
-    found: dict[Path, str] = {}
+    requests: dict[Path, str] = {}
     with suppress(OSError):
         for path in folder.iterdir():
             with suppress(OSError):  # its process has removed it
-                if path.name != "lock" and time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+                if path.name != "lock" and time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
                     path.unlink()
                 elif path.suffix == ".request":
-                    found[path] = path.read_text()
-    return found
+                    requests[path] = path.read_text()
+    return requests
 
 
-def _write(path: Path, text: str) -> None:
+def _write_atomically(path: Path, text: str) -> None:
     """Write a file that no one sees before it is complete."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+    temporary = path.with_suffix(".unfinished")
+    temporary.write_text(text)
+    temporary.replace(path)
