@@ -34,14 +34,14 @@ __all__ = ["whatsapp_task"]
 
 log = NeverRaisingLog(__name__)
 
-_RETURNED = (*MESSAGE_FIELDS, "message")
-_SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
+_MESSAGE_FIELDS = (*MESSAGE_FIELDS, "message")
+_RENDERERS = {"op_args": "py", "op_kwargs": "py"}
 
 
 class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     """Calls a function, and sends what it returns."""
 
-    returned_fields: ClassVar[tuple[str, ...]] = _RETURNED
+    returned_fields: ClassVar[tuple[str, ...]] = _MESSAGE_FIELDS
     """Message fields of the operator that the decorator refuses."""
 
     custom_operator_name = "@task.whatsapp"
@@ -57,16 +57,16 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     ) -> None:
         kwargs.pop("multiple_outputs", None)  # a parameter of decorators only
         # Airflow 2 passes default_args as arguments of a mapped function, so they are no mistake.
-        defaults = dict.fromkeys(_RETURNED) | (kwargs.get("default_args") or {})
-        if given := [name for name in _RETURNED if kwargs.get(name) not in (None, defaults[name])]:
+        defaults = dict.fromkeys(_MESSAGE_FIELDS) | (kwargs.get("default_args") or {})
+        if named := [name for name in _MESSAGE_FIELDS if kwargs.get(name) not in (None, defaults[name])]:
             raise InvalidMessageError(
-                f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
+                f"{named[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
             )
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
 
     def _prefer_own_message(self) -> None:
         """Ignore message fields in ``default_args``: the function returns the message."""
-        for name in _RETURNED:
+        for name in _MESSAGE_FIELDS:
             setattr(self, name, None)
         super()._prefer_own_message()  # type: ignore[misc]
 
@@ -75,24 +75,24 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Call the function, and return its result as message fields."""
-        returned = self._returned(context)
+        returned = self._call_function(context)
         if any("{{" in text for text in jinja_texts(returned)):
             log.warning("The function returned Jinja, which is sent without being rendered")
         return {**returned, "reply_to": self._effective_reply_to(returned)}
 
-    def _returned(self, context: Context) -> dict[str, Any]:
+    def _call_function(self, context: Context) -> dict[str, Any]:
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
         if inspect.isawaitable(returned):
-            returned = asyncio.run(_awaited(returned))
+            returned = asyncio.run(_await(returned))
         if isinstance(returned, Mapping):
             return {"message": dict(returned)}
         if isinstance(returned, str):
             return {"text": returned}
-        raise AirflowFailException(f"InvalidMessageError: {self._unsendable(returned)}")
+        raise AirflowFailException(f"InvalidMessageError: {self._describe_invalid_result(returned)}")
 
-    def _unsendable(self, returned: object) -> str:
+    def _describe_invalid_result(self, returned: object) -> str:
         name = getattr(self.python_callable, "__name__", "the function")
         if returned is None:
             return f"{name} returned None: is a return missing? To send nothing, raise AirflowSkipException"
@@ -102,7 +102,7 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
         )
 
 
-async def _awaited(returned: Awaitable[Any]) -> Any:
+async def _await(returned: Awaitable[Any]) -> Any:
     return await returned
 
 
@@ -113,9 +113,9 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
         "op_args",
         "op_kwargs",
         # The returned message is data, and never rendered.
-        *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
+        *(name for name in WhatsAppSendOperator.template_fields if name not in _MESSAGE_FIELDS),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {**_SHOWN_AS, "fallback": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {**_RENDERERS, "fallback": "json"}
 
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
@@ -128,7 +128,7 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         *WhatsAppBroadcastOperator.template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        **_SHOWN_AS,
+        **_RENDERERS,
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
 
@@ -160,8 +160,8 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         if kwargs.get(name) is None:
             kwargs.pop(name, None)
     if "recipient" in kwargs and "recipients" in kwargs:
-        words = "@task.whatsapp: give recipient, or recipients for several people; both given"
-        raise ending_at_dag_file(InvalidMessageError(words))
+        message = "@task.whatsapp: give recipient, or recipients for several people; both given"
+        raise ending_at_dag_file(InvalidMessageError(message))
     return task_decorator_factory(
         python_callable=python_callable,
         decorated_operator_class=(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.settings import ClientSettings
 
-_EXTRAS: Final = (
+_KNOWN_EXTRAS: Final = (
     "app_id",
     "business_phone",
     "timeout",
@@ -30,7 +30,7 @@ _EXTRAS: Final = (
     "alert_template",
     "alert_language",
 )
-_HIDDEN_EXTRAS: Final = ("proxy", "receiver_url", "receiver_token")
+_SECRET_EXTRAS: Final = ("proxy", "receiver_url", "receiver_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +93,16 @@ class ConnectionFields:
             schema=Secret(connection.schema or ""),
             **{
                 name: Secret(str(extra.get(name) or "").strip() if is_object else "")
-                for name in _HIDDEN_EXTRAS
+                for name in _SECRET_EXTRAS
             },
-            extras={name: extra.get(name) for name in _EXTRAS} if is_object else None,
+            extras={name: extra.get(name) for name in _KNOWN_EXTRAS} if is_object else None,
             misspelt={key: name for key in (extra if is_object else ()) if (name := _misspelt(key, extra))},
         )
 
 
 def _misspelt(key: str, extra: Mapping[str, Any]) -> str:
     """Return the known extra that a key misspells; empty if it is known, or an extra of the user."""
-    known = (*_EXTRAS, *_HIDDEN_EXTRAS)
+    known = (*_KNOWN_EXTRAS, *_SECRET_EXTRAS)
     name = "" if key in known else closest_key(key, known, 0.83)
     is_same = "".join(filter(str.isalnum, key)).lower() == name.replace("_", "")  # appId
     # receiver_token_old, or one that resembles an extra that is there, is the user's.
@@ -165,8 +165,8 @@ def account_of(
             f'{at}extra: must be a JSON object, as in {{"app_id": "…", "business_phone": "…"}}'
         )
     extras = fields.extras
-    for written, name in fields.misspelt.items():
-        raise ConfigurationError(f"{at}extra.{written}: is not known; write {name}")
+    for misspelt_name, name in fields.misspelt.items():
+        raise ConfigurationError(f"{at}extra.{misspelt_name}: is not known; write {name}")
 
     def number(name: str, default: float, lowest: float, highest: float) -> float:
         if limits[name] is not None:
@@ -246,16 +246,16 @@ def check_other_extras(account: Account, conn_id: str) -> None:
         raise ConfigurationError(f"Connection {conn_id!r}, extra.{error}") from None
 
 
-def business_phone_of(account: Account, own: object) -> str | None:
+def business_phone_of(account: Account, override: object) -> str | None:
     """Return the number that messages come from, digits only; ``None`` if there is none.
 
     :param account: the connection's fields.
-    :param own: the task's ``business_phone``; it overrides the connection's unless it is empty.
+    :param override: the task's ``business_phone``; it overrides the connection's unless it is empty.
     :raises InvalidMessageError: if the task's is not a phone number.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-    return account.business_phone if is_unset(own) else normalize_phone(own, "business_phone")
+    return account.business_phone if is_unset(override) else normalize_phone(override, "business_phone")
 
 
 def _check_secret(secret: Secret, name: str) -> None:
@@ -298,30 +298,30 @@ def _address(fields: ConnectionFields) -> Secret:
     if "://" not in host:
         local = is_loopback(host.partition("/")[0].partition(":")[0])
         host = f"{fields.schema.reveal() or ('http' if local else 'https')}://{host}"
-    scheme, mark, rest = host.partition("://")
+    scheme, separator, rest = host.partition("://")
     authority, slash, path = rest.partition("/")
     if fields.port and not authority.rpartition(":")[2].isdigit():
-        host = f"{scheme}{mark}{authority}:{fields.port}{slash}{path}"
+        host = f"{scheme}{separator}{authority}:{fields.port}{slash}{path}"
     return Secret(host)
 
 
-def _number(name: str, given: object, default: float, lowest: float, highest: float) -> float:
-    if is_unset(given):
+def _number(name: str, value: object, default: float, lowest: float, highest: float) -> float:
+    if is_unset(value):
         return default
     try:
-        number = float("nan") if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+        number = float("nan") if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
-    whole = isinstance(default, int)
-    if not lowest <= number <= highest or (whole and not number.is_integer()):
-        kind = "whole number" if whole else "number"
+    must_be_integer = isinstance(default, int)
+    if not lowest <= number <= highest or (must_be_integer and not number.is_integer()):
+        kind = "whole number" if must_be_integer else "number"
         raise ConfigurationError(
-            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_number(given)} given"
+            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_number(value)} given"
         )
     return number
 
 
-def missing(name: str, label: str) -> str:
+def no_sender(name: str, label: str) -> str:
     """Return the end of the error for a sender that is neither in the connection nor in the task.
 
     :param name: the parameter, which is also the connection's extra.

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_ANSWERED_WITHIN: Final = 10.0
+_RESPONSE_TIMEOUT: Final = 10.0
 """Seconds to wait for the receiver's answer, in addition to ``wait``. Sending a message may depend on it."""
 
 
-class ReceiverQuestions:
+class ReceiverMethods:
     """The hook's methods that ask ``itnio-receiver``: for statuses, incoming messages and 24-hour windows.
 
     All of them raise ``ConfigurationError`` if the connection has no receiver or the receiver does not accept
@@ -49,7 +49,7 @@ class ReceiverQuestions:
         """
         from airflow_provider_itnio.api.receiver import status_request
 
-        self._ask([status_request([], "sent", 0)], within=within)
+        self._request([status_request([], "sent", 0)], within=within)
 
     def message_status(
         self,
@@ -71,8 +71,8 @@ class ReceiverQuestions:
         :raises ConfigurationError: if the connection has no receiver, or the token is not accepted.
         :raises ReceiverError: if the receiver is unreachable or its answer is not usable.
         """
-        parts = self._ask(_status_requests(ids, until, wait), wait, within)
-        return {one.message_id: one for part in parts for one in part}
+        responses = self._request(_status_requests(ids, until, wait), wait, within)
+        return {status.message_id: status for statuses in responses for status in statuses}
 
     async def amessage_status(
         self,
@@ -83,8 +83,8 @@ class ReceiverQuestions:
         within: float | None = None,
     ) -> dict[str, MessageStatus]:
         """Return the status of messages like :meth:`message_status`, without blocking the event loop."""
-        parts = await self._aask(_status_requests(ids, until, wait), wait, within)
-        return {one.message_id: one for part in parts for one in part}
+        responses = await self._arequest(_status_requests(ids, until, wait), wait, within)
+        return {status.message_id: status for statuses in responses for status in statuses}
 
     def incoming(
         self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
@@ -99,15 +99,15 @@ class ReceiverQuestions:
         :return: the messages in order, and the next cursor.
         :raises InvalidParameterError: if a parameter is out of range.
         """
-        (answer,) = self._ask([_incoming_request(after, limit, wait)], wait, within)
-        return answer
+        (response,) = self._request([_incoming_request(after, limit, wait)], wait, within)
+        return response
 
     async def aincoming(
         self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
     ) -> Incoming:
         """Return incoming messages like :meth:`incoming`, without blocking the event loop."""
-        (answer,) = await self._aask([_incoming_request(after, limit, wait)], wait, within)
-        return answer
+        (response,) = await self._arequest([_incoming_request(after, limit, wait)], wait, within)
+        return response
 
     def window(self, phone: str | int) -> Window:
         """Return the 24-hour window of a person with the hook's business phone.
@@ -120,7 +120,7 @@ class ReceiverQuestions:
         from airflow_provider_itnio.hooks._account import business_phone_of
 
         business_phone = business_phone_of(self.account(), self.business_phone)
-        return self._noted(phone, latest_window(self._ask(window_requests(phone, business_phone))))
+        return self._store_window(phone, latest_window(self._request(window_requests(phone, business_phone))))
 
     def windows(self, phones: Iterable[str]) -> dict[str, Window]:
         """Return the 24-hour windows of several people. It takes at most ten seconds in total.
@@ -134,24 +134,24 @@ class ReceiverQuestions:
         from airflow_provider_itnio.api.time_limit import within
         from airflow_provider_itnio.hooks._account import business_phone_of
 
-        async def ask() -> dict[str, Window]:
-            async with AsyncClient(*way) as client:
+        async def request_windows() -> dict[str, Window]:
+            async with AsyncClient(*arguments) as client:
                 return await windows_of(client.perform, phones, business_phone)
 
-        way = self.way_to_receiver(self.account())
+        arguments = self.receiver_client_args(self.account())
         business_phone = business_phone_of(self.account(), self.business_phone)
         try:
             # In another thread: this one may already run an event loop.
-            windows = within(_ANSWERED_WITHIN, lambda: asyncio.run(ask()))
+            windows = within(_RESPONSE_TIMEOUT, lambda: asyncio.run(request_windows()))
         except TimeoutError:
             raise ReceiverError(
-                f"The receiver did not return 24-hour windows within {_ANSWERED_WITHIN:.0f} s"
+                f"The receiver did not return 24-hour windows within {_RESPONSE_TIMEOUT:.0f} s"
             ) from None
         except ReceiverAccessError:
             self._account = None
             raise
         for phone, window in windows.items():
-            self._noted(phone, window)
+            self._store_window(phone, window)
         return windows
 
     async def awindow(self, phone: str | int) -> Window:
@@ -160,9 +160,10 @@ class ReceiverQuestions:
         from airflow_provider_itnio.hooks._account import business_phone_of
 
         business_phone = business_phone_of(await self.aaccount(), self.business_phone)
-        return self._noted(phone, latest_window(await self._aask(window_requests(phone, business_phone))))
+        responses = await self._arequest(window_requests(phone, business_phone))
+        return self._store_window(phone, latest_window(responses))
 
-    def note_windows(self, is_open: Mapping[str, bool]) -> None:
+    def store_windows(self, is_open: Mapping[str, bool]) -> None:
         """Store the receiver's answer, so that :meth:`log_accepted` does not warn about open windows.
 
         :param is_open: whether the 24-hour window is open, by the person's number, digits only.
@@ -172,10 +173,10 @@ class ReceiverQuestions:
         self.known_open.difference_update(map(canonical_number, is_open))
         self.known_open.update(canonical_number(number) for number, opened in is_open.items() if opened)
 
-    def _noted(self, phone: str | int, window: Window) -> Window:
+    def _store_window(self, phone: str | int, window: Window) -> Window:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        self.note_windows({normalize_phone(phone, "phone"): window.is_open})
+        self.store_windows({normalize_phone(phone, "phone"): window.is_open})
         return window
 
     def open_question(
@@ -189,14 +190,14 @@ class ReceiverQuestions:
         :param task: the task that asks, any text: its previous question is closed. Empty closes none.
         :return: the ``after`` with which :meth:`incoming` reads answers; the same if it is reported again.
         """
-        (cursor,) = self._ask([_open_request(question_id, phones, open_until, task)])
+        (cursor,) = self._request([_open_request(question_id, phones, open_until, task)])
         return cursor
 
     async def aopen_question(
         self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""
     ) -> str:
         """Report a new question like :meth:`open_question`, without blocking the event loop."""
-        (cursor,) = await self._aask([_open_request(question_id, phones, open_until, task)])
+        (cursor,) = await self._arequest([_open_request(question_id, phones, open_until, task)])
         return cursor
 
     def close_question(self, question_id: str = "", answered_by: str = "", *, task: str = "") -> None:
@@ -208,40 +209,40 @@ class ReceiverQuestions:
         :param answered_by: the number of the person who answered, digits only; empty if there is no answer.
         :param task: the task that asks, instead of the question's id, as given to :meth:`open_question`.
         """
-        self._ask([_close_request(question_id or _id_of(task), answered_by)])
+        self._request([_close_request(question_id or _question_id(task), answered_by)])
 
     async def aclose_question(self, question_id: str, answered_by: str = "") -> None:
         """Report a closed question like :meth:`close_question`, without blocking the event loop."""
-        await self._aask([_close_request(question_id, answered_by)])
+        await self._arequest([_close_request(question_id, answered_by)])
 
-    def _ask(
+    def _request(
         self, requests: Iterable[Request[Result]], wait: float = 0.0, within: float | None = None
     ) -> list[Result]:
         from airflow_provider_itnio.api.client import BlockingClient
 
         requests = list(requests)
         try:
-            with BlockingClient(*self.way_to_receiver(self.account(), wait, within)) as client:
+            with BlockingClient(*self.receiver_client_args(self.account(), wait, within)) as client:
                 return [client.perform(request) for request in requests]
         except ReceiverAccessError:
             self._account = None  # read the connection again next time: it may have a new token
             raise
 
-    async def _aask(
+    async def _arequest(
         self, requests: Iterable[Request[Result]], wait: float = 0.0, within: float | None = None
     ) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
         requests, account = list(requests), await self.aaccount()
         try:
-            async with AsyncClient(*self.way_to_receiver(account, wait, within)) as client:
+            async with AsyncClient(*self.receiver_client_args(account, wait, within)) as client:
                 return await asyncio.gather(*map(client.perform, requests))
         except ReceiverAccessError:
             if self._account is account:  # triggers share a hook: another one may have read the new token
                 self._account = None
             raise
 
-    def way_to_receiver(
+    def receiver_client_args(
         self, account: Account, wait: float = 0.0, within: float | None = None
     ) -> tuple[ReceiverProtocol, ClientSettings]:
         """Return the arguments of a client for the receiver.
@@ -255,9 +256,9 @@ class ReceiverQuestions:
         from airflow_provider_itnio.hooks._account import receiver_of
 
         url, token = receiver_of(account, self.itnio_conn_id)
-        most = math.inf if within is None else within
-        timeout = min(wait + min(account.settings.timeout, _ANSWERED_WITHIN), most)
-        connect_timeout = min(account.settings.connect_timeout, most)
+        max_timeout = math.inf if within is None else within
+        timeout = min(wait + min(account.settings.timeout, _RESPONSE_TIMEOUT), max_timeout)
+        connect_timeout = min(account.settings.connect_timeout, max_timeout)
         settings = replace(
             account.settings, base_url=url, timeout=timeout, connect_timeout=connect_timeout, proxy=None
         )
@@ -271,24 +272,25 @@ def _status_requests(
 
     check_choice("until", until, REACHABLE)
     check_number("wait", wait, 0, LONGEST_WAIT, float)
-    wanted = [ids] if isinstance(ids, str) else list(ids)
-    for one in wanted:
-        if not isinstance(one, str) or not one:
+    message_ids = [ids] if isinstance(ids, str) else list(ids)
+    for status in message_ids:
+        if not isinstance(status, str) or not status:
             raise InvalidParameterError("ids: each must be the message_id of a receipt, as text")
-    wanted = list(dict.fromkeys(wanted))
-    for start in range(0, len(wanted), MOST_IDS):
-        yield status_request(wanted[start : start + MOST_IDS], until, wait)
+    message_ids = list(dict.fromkeys(message_ids))
+    for start in range(0, len(message_ids), MOST_IDS):
+        yield status_request(message_ids[start : start + MOST_IDS], until, wait)
 
 
 def _open_request(question_id: str, phones: Iterable[str], open_until: float, task: str) -> Request[str]:
     from airflow_provider_itnio.api.phone_numbers import spellings
     from airflow_provider_itnio.api.receiver import open_question_request
 
-    written = [one for phone in phones for one in spellings(phone)]
-    return open_question_request(question_id, written, math.ceil(open_until), _id_of(task) if task else "")
+    numbers = [number for phone in phones for number in spellings(phone)]
+    task_id = _question_id(task) if task else ""
+    return open_question_request(question_id, numbers, math.ceil(open_until), task_id)
 
 
-def _id_of(task: str) -> str:
+def _question_id(task: str) -> str:
     return sha256(task.encode()).hexdigest()[:32]
 
 

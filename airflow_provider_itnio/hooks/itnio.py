@@ -19,7 +19,7 @@ from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import is_unset, type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks._files import Files
-from airflow_provider_itnio.hooks._receiver import ReceiverQuestions
+from airflow_provider_itnio.hooks._receiver import ReceiverMethods
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -45,7 +45,7 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
 )
 
 
-class ItnioHook(Files, ReceiverQuestions, _Hook):
+class ItnioHook(Files, ReceiverMethods, _Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
     The hooks of a connection share the process's client, so a hook is cheap to create. To send many messages
@@ -106,7 +106,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
         self.known_open = set()
-        self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
+        self._pending_warnings = [ACCEPTED_IS_NOT_DELIVERED]
         self._async_client: ItnioAsyncClient | None = None
         self._file_options = (link_expires_in, check_link)
 
@@ -142,7 +142,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             try:
                 self._account = self._account_of(ConnectionFields.of(self.get_connection(self.itnio_conn_id)))
             except AirflowNotFoundException:
-                time.sleep(self._look_up_pause())
+                time.sleep(self._lookup_delay())
         return self._account
 
     async def aaccount(self) -> Account:
@@ -156,14 +156,14 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
                 fields = ConnectionFields.of(await get_async_connection(self.itnio_conn_id))
                 self._account = self._account_of(fields)
             except AirflowNotFoundException:
-                await asyncio.sleep(self._look_up_pause())
+                await asyncio.sleep(self._lookup_delay())
         return self._account
 
-    def _look_up_pause(self) -> float:
+    def _lookup_delay(self) -> float:
         from airflow_provider_itnio.hooks._account import no_connection
 
-        for pause in self.lookup_delays:
-            return pause
+        for delay in self.lookup_delays:
+            return delay
         raise no_connection(self.itnio_conn_id) from None
 
     async def __aenter__(self) -> Self:
@@ -175,7 +175,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the client."""
         client, self._async_client = self._async_client, None
@@ -230,7 +230,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         :raises FileUnavailableError: if the storage or server of its file is unreachable at the moment.
         """
         account = self.account()
-        prepared = self._prepared(account, recipient, if_too_long, fields)
+        prepared = self._prepare(account, recipient, if_too_long, fields)
         self._client(account)
         return self._with_file(prepared)
 
@@ -266,8 +266,8 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             if receipt.in_sandbox:
                 self.log_sandbox_page(message_id)
             is_known = canonical_number(receipt.recipient) in self.known_open
-            if receipt.type != "template" and not is_known and self._to_warn_of:
-                self.log.warning(self._to_warn_of.pop())  # once per hook, also if threads share it
+            if receipt.type != "template" and not is_known and self._pending_warnings:
+                self.log.warning(self._pending_warnings.pop())  # once per hook, also if threads share it
 
     def log_sandbox_page(self, message_id: str = "") -> None:
         """Log the URL of the inbox, if the connection is an ``itnio-sandbox`` on this machine. Never raises.
@@ -281,8 +281,8 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         with suppress(Exception):
             page = self.account().settings.base_url.rstrip("/")
             if is_loopback(urlsplit(page).hostname or ""):
-                what, place = ("it", f"#/{message_id}") if message_id else ("the messages", "")
-                self.log.info("The sandbox shows %s at %s/%s", what, page, place)
+                subject, fragment = ("it", f"#/{message_id}") if message_id else ("the messages", "")
+                self.log.info("The sandbox shows %s at %s/%s", subject, page, fragment)
 
     def sender(self) -> tuple[str, str]:
         """Return the sender of messages: the ``app_id`` and the ``business_phone``, digits only.
@@ -302,7 +302,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     ) -> Receipt:
         """Send one message like :meth:`send`, without blocking the event loop."""
         check_delivery(delivery)
-        prepared = self._prepared(await self.aaccount(), recipient, if_too_long, fields)
+        prepared = self._prepare(await self.aaccount(), recipient, if_too_long, fields)
         prepared = await self._awith_file(prepared)
         client = self._async_client or await self._new_async_client()
         try:
@@ -338,15 +338,13 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             check_other_extras(account, self.itnio_conn_id)
             balance = self._client(account).get_balance()
         except ItnioError as error:
-            again = _TYPE_AGAIN if "password (the secret): is missing" in str(error) else ""
-            return False, f"{error}{again}"
-        missing = [name for name in ("app_id", "business_phone") if getattr(account, name) is None]
-        each_task = (
-            f" The connection has no {' and no '.join(missing)}: tasks must set it." if missing else ""
-        )
+            hint = _RETYPE_HINT if "password (the secret): is missing" in str(error) else ""
+            return False, f"{error}{hint}"
+        unset = [name for name in ("app_id", "business_phone") if getattr(account, name) is None]
+        advice = f" The connection has no {' and no '.join(unset)}: tasks must set it." if unset else ""
         return (
             True,
-            f"Itniotech accepted the Api-Key, secret and time; the balance is {balance.balance}.{each_task}",
+            f"Itniotech accepted the Api-Key, secret and time; the balance is {balance.balance}.{advice}",
         )
 
     def _client(self, account: Account) -> ItnioClient:
@@ -360,7 +358,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         account = await self.aaccount()
         return ItnioAsyncClient(account.credentials, account.settings)
 
-    def _prepared(
+    def _prepare(
         self, account: Account, recipient: object, if_too_long: str, fields: MessageFields
     ) -> PreparedMessage:
         from airflow_provider_itnio.api.models import message_from
@@ -371,14 +369,14 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return PreparedMessage(message, normalize_phone(recipient), *self._sender(account))
 
     def _sender(self, account: Account) -> tuple[str, str]:
-        from airflow_provider_itnio.hooks._account import business_phone_of, missing
+        from airflow_provider_itnio.hooks._account import business_phone_of, no_sender
 
         app_id = account.app_id if is_unset(self.app_id) else check_name("app_id", self.app_id)
         if not app_id:
-            raise self._misconfigured("extra.app_id", missing("app_id", "App id"))
+            raise self._field_error("extra.app_id", no_sender("app_id", "App id"))
         business_phone = business_phone_of(account, self.business_phone)
         if not business_phone:
-            raise self._misconfigured("extra.business_phone", missing("business_phone", "Business phone"))
+            raise self._field_error("extra.business_phone", no_sender("business_phone", "Business phone"))
         return app_id, business_phone
 
     def _account_of(self, fields: ConnectionFields) -> Account:
@@ -393,8 +391,8 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             **self._limits,
         )
 
-    def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
+    def _field_error(self, field: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")
 
 
-_TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"
+_RETYPE_HINT: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"

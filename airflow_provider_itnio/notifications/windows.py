@@ -75,7 +75,7 @@ def _window_request(
         return None
     from airflow_provider_itnio.hooks._account import business_phone_of
 
-    protocol, settings = hook.way_to_receiver(account)  # may call Airflow, so it must run in this thread
+    protocol, settings = hook.receiver_client_args(account)  # may call Airflow, so it must run in this thread
     return _request_windows(
         protocol,
         replace(settings, timeout=_TIMEOUT, connect_timeout=_TIMEOUT, max_attempts=1),
@@ -109,5 +109,5 @@ def _use_answer(
         sum(answer.values()),
         len(answer),
     )
-    hook.note_windows(answer)
+    hook.store_windows(answer)
     return answer

@@ -353,7 +353,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         from airflow_provider_itnio.operators._waiting import check_receiver, wait_seconds
 
         check_receiver(self.hook, wait_seconds(self.wait_timeout), has_messaged=record.has_messaged)
-        return AsyncClient(*self.hook.way_to_receiver(account, POLL_INTERVAL))
+        return AsyncClient(*self.hook.receiver_client_args(account, POLL_INTERVAL))
 
     def _watch(self, receiver: AsyncClient) -> StatusWatch | None:
         if self.wait_for == "accepted":

@@ -15,11 +15,11 @@ from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.values import integral, plain_scalar
 from airflow_provider_itnio.templating import is_list_in_text
 
-_LEVELS: Final = 5
+_MAX_LEVELS: Final = 5
 """How deep lists may be nested: a list of the outputs of mapped tasks needs three levels."""
-_LISTED: Final = 20
+_MAX_LISTED: Final = 20
 """Messages that an error lists."""
-_LONGEST_LITERAL: Final = 1_000_000
+_MAX_LITERAL_LENGTH: Final = 1_000_000
 _NOT_ACCEPTED: Final = ("refused", "invalid", "not_sent", "unknown", "not_attempted")
 """The counts in a broadcast's summary of recipients without a message that is known to be accepted."""
 
@@ -67,62 +67,62 @@ class SentMessages(NamedTuple):
         return f"no message is known to be accepted for {people}: see the broadcast's log and summary"
 
 
-def sent_messages(given: Any) -> SentMessages:
+def sent_messages(value: Any) -> SentMessages:
     """Find the messages in what upstream tasks have returned.
 
-    :param given: a receipt, a broadcast's summary with receipts, a message id, or a list of these, also
+    :param value: a receipt, a broadcast's summary with receipts, a message id, or a list of these, also
         nested. A list may also be a text, in JSON or as a Python literal.
     :raises InvalidParameterError: if there is no message, a value is none of these, or a message can't be
         waited for.
     """
-    found: dict[str, str | None] = {}
+    recipients: dict[str, str | None] = {}
     not_accepted: Counter[str] = Counter()
-    for message_id, recipient, path in _messages(given, "messages", 0, not_accepted):
-        if problem := message_id_problem(message_id, recipient, found.get(message_id)):
+    for message_id, recipient, path in _read_messages(value, "messages", 0, not_accepted):
+        if problem := message_id_problem(message_id, recipient, recipients.get(message_id)):
             raise InvalidParameterError(f"{path}: the message was accepted and {problem}")
-        found[message_id] = found.get(message_id) or recipient
-    if not found and not not_accepted:
+        recipients[message_id] = recipients.get(message_id) or recipient
+    if not recipients and not not_accepted:
         raise InvalidParameterError(
             "messages: must contain at least one receipt or message id, an empty list given"
         )
-    return SentMessages(found, not_accepted)
+    return SentMessages(recipients, not_accepted)
 
 
 _Message: TypeAlias = tuple[str, str | None, str]
 """A message's id, its recipient or ``None``, and its path in ``messages``."""
 
 
-def _messages(given: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
-    given = given.as_dict() if isinstance(given, Receipt) else plain_scalar(given)
-    if isinstance(given, str) and given == "None":  # how Jinja writes None
-        given = None
-    if isinstance(given, Mapping) and "receipts" in given and "accepted" in given:
-        yield from _of_summary(given, path, level, not_accepted)
-    elif isinstance(given, Mapping):
-        yield _message_of(given, path)
-    elif isinstance(given, str) and is_list_in_text(given):
-        yield from _messages(_read(given, path), path, level + 1, not_accepted)
-    elif isinstance(given, str) or integral(given) is not None:
-        yield _id_of(given, path), None, path
-    elif _is_list(given) and level < _LEVELS:
-        for index, one in enumerate(given):
-            yield from _messages(one, f"{path}[{index}]", level + 1, not_accepted)
+def _read_messages(value: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
+    value = value.as_dict() if isinstance(value, Receipt) else plain_scalar(value)
+    if isinstance(value, str) and value == "None":  # how Jinja writes None
+        value = None
+    if isinstance(value, Mapping) and "receipts" in value and "accepted" in value:
+        yield from _read_summary(value, path, level, not_accepted)
+    elif isinstance(value, Mapping):
+        yield _read_receipt(value, path)
+    elif isinstance(value, str) and is_list_in_text(value):
+        yield from _read_messages(_parse_text(value, path), path, level + 1, not_accepted)
+    elif isinstance(value, str) or integral(value) is not None:
+        yield _read_id(value, path), None, path
+    elif _is_list(value) and level < _MAX_LEVELS:
+        for index, entry in enumerate(value):
+            yield from _read_messages(entry, f"{path}[{index}]", level + 1, not_accepted)
     else:
-        raise _no_message(given, path)
+        raise _invalid_message(value, path)
 
 
-def _no_message(given: Any, path: str) -> InvalidParameterError:
-    hint = "; a task that is skipped or sends nothing has no receipt" if given is None else ""
+def _invalid_message(value: Any, path: str) -> InvalidParameterError:
+    hint = "; a task that is skipped or sends nothing has no receipt" if value is None else ""
     return InvalidParameterError(
-        f"{path}: must be a receipt or a message id, {describe_value(given)} given{hint}"
+        f"{path}: must be a receipt or a message id, {describe_value(value)} given{hint}"
     )
 
 
-def _of_summary(
+def _read_summary(
     summary: Mapping[Any, Any], path: str, level: int, not_accepted: Counter[str]
 ) -> Iterator[_Message]:
     ids: set[str] = set()
-    for message in _messages(summary["receipts"], f"{path}.receipts", level + 1, not_accepted):
+    for message in _read_messages(summary["receipts"], f"{path}.receipts", level + 1, not_accepted):
         ids.add(message[0])
         yield message
     accepted = sum(_count(summary, name) for name in ("accepted", "accepted_earlier"))
@@ -140,14 +140,14 @@ def _count(summary: Mapping[Any, Any], name: str) -> int:
     return integral(plain_scalar(summary.get(name))) or 0
 
 
-def _message_of(receipt: Mapping[Any, Any], path: str) -> _Message:
+def _read_receipt(receipt: Mapping[Any, Any], path: str) -> _Message:
     if "message_id" in receipt:
         recipient = plain_scalar(receipt.get("recipient"))
         if (number := integral(recipient)) is not None:  # native rendering makes numbers of digits
             recipient = str(number)
-        place = f"{path}.message_id"
-        found = _id_of(plain_scalar(receipt["message_id"]), place)
-        return found, recipient if isinstance(recipient, str) and recipient else None, place
+        id_path = f"{path}.message_id"
+        message_id = _read_id(plain_scalar(receipt["message_id"]), id_path)
+        return message_id, recipient if isinstance(recipient, str) and recipient else None, id_path
     if "accepted" in receipt and "recipients" in receipt:
         raise InvalidParameterError(
             f"{path}: the summary of a broadcast contains message ids only with keep_receipts=True; set it, "
@@ -156,12 +156,12 @@ def _message_of(receipt: Mapping[Any, Any], path: str) -> _Message:
     raise InvalidParameterError(f"{path}: must be a receipt, an object without message_id given")
 
 
-def _id_of(given: Any, path: str) -> str:
-    if (number := integral(given)) is not None:  # native rendering makes a number of an id of digits
-        given = str(number)
-    if not isinstance(given, str):
-        raise _no_message(given, path)
-    message_id = given.strip()
+def _read_id(value: Any, path: str) -> str:
+    if (number := integral(value)) is not None:  # native rendering makes a number of an id of digits
+        value = str(number)
+    if not isinstance(value, str):
+        raise _invalid_message(value, path)
+    message_id = value.strip()
     if message_id.startswith("LazyXComSequence(") or message_id.startswith("LazySelectSequence("):
         raise InvalidParameterError(
             f"{path}: Jinja has turned a mapped task's outputs into a text; pass them directly "
@@ -175,18 +175,18 @@ def _id_of(given: Any, path: str) -> str:
     return message_id
 
 
-def _is_list(given: Any) -> bool:
-    if isinstance(given, (bytes, bytearray, memoryview)):
+def _is_list(value: Any) -> bool:
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return False
-    return isinstance(given, Iterable) or (hasattr(given, "__getitem__") and hasattr(given, "__len__"))
+    return isinstance(value, Iterable) or (hasattr(value, "__getitem__") and hasattr(value, "__len__"))
 
 
-def _read(text: str, path: str) -> Any:
+def _parse_text(text: str, path: str) -> Any:
     """Read a receipt or a list that Jinja has turned into a text."""
     import ast
 
     readers: tuple[Callable[[str], Any], ...] = (json.loads, ast.literal_eval)
-    for read in readers if len(text) <= _LONGEST_LITERAL else ():
+    for read in readers if len(text) <= _MAX_LITERAL_LENGTH else ():
         try:
             return read(text.strip())
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -197,18 +197,18 @@ def _read(text: str, path: str) -> Any:
     )
 
 
-def outcome(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> DeliveredDict:
+def summarize(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> DeliveredDict:
     """Return the sensor's result.
 
     :param sent: the messages.
     :param statuses: the statuses in the receiver, as :meth:`StatusWait.result` returns them.
     """
     unknown = {"status": "none", "at": None, "failure": None, "code": None}
-    every: dict[str, Any] = {
+    details: dict[str, Any] = {
         message_id: {"recipient": recipient, **statuses.get(message_id, unknown)}
         for message_id, recipient in sent.recipients.items()
     }
-    names = [one["status"] for one in every.values()]
+    names = [detail["status"] for detail in details.values()]
     return {
         "none": names.count("none"),
         "sent": names.count("sent"),
@@ -216,23 +216,23 @@ def outcome(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> De
         "read": names.count("read"),
         "failed": names.count("failed"),
         "not_accepted": sent.not_accepted.total(),
-        "statuses": every,
+        "statuses": details,
     }
 
 
-def listed(messages: Mapping[str, StatusDict]) -> str:
+def describe(messages: Mapping[str, StatusDict]) -> str:
     """List messages for an error, each with its recipient's masked number and its status or failure.
 
     :param messages: the messages.
     """
-    shown = [_shown(message_id, one) for message_id, one in list(messages.items())[:_LISTED]]
+    shown = [_shown(message_id, one) for message_id, one in list(messages.items())[:_MAX_LISTED]]
     more = len(messages) - len(shown)
     return "; ".join([*shown, f"and {more:,} more"] if more else shown)
 
 
-def _shown(message_id: str, one: StatusDict) -> str:
-    why = one["failure"] if one["status"] == "failed" else f"status {one['status']}"
-    if not (recipient := one["recipient"]):
-        return f"{message_id}: {why}"
+def _shown(message_id: str, status: StatusDict) -> str:
+    reason = status["failure"] if status["status"] == "failed" else f"status {status['status']}"
+    if not (recipient := status["recipient"]):
+        return f"{message_id}: {reason}"
     number = mask_phone(recipient)
-    return f"{number} ({message_id.replace(recipient, number)}): {why}"
+    return f"{number} ({message_id.replace(recipient, number)}): {reason}"

@@ -33,9 +33,9 @@ from airflow_provider_itnio.operators._waiting import (
 from airflow_provider_itnio.sensors._messages import (
     DeliveredDict,
     SentMessages,
-    listed,
-    outcome,
+    describe,
     sent_messages,
+    summarize,
 )
 from airflow_provider_itnio.templating import is_rendered_later, leaves
 
@@ -149,15 +149,15 @@ class WhatsAppDeliveredSensor(_Sensor):
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         if is_deferrable(self.deferrable):
-            return self._first_poke(context) or self._defer()
+            return self._poke_once(context) or self._defer()
         try:
-            found: DeliveredDict = without_guard(super().execute)(self, context)
+            result: DeliveredDict = without_guard(super().execute)(self, context)
         except AirflowSensorTimeout as error:
-            raise AirflowSensorTimeout(f"{error} {self._late(context, self._wait.result())}") from None
+            raise AirflowSensorTimeout(f"{error} {self._pending(context, self._wait.result())}") from None
         except AirflowSkipException as error:
-            why = error.__cause__ or self._late(context, self._wait.result())
-            raise AirflowSkipException(f"{error} {why}") from error.__cause__
-        return found
+            reason = error.__cause__ or self._pending(context, self._wait.result())
+            raise AirflowSkipException(f"{error} {reason}") from error.__cause__
+        return result
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask the receiver once. If it is unreachable, the next poke asks again.
@@ -178,7 +178,7 @@ class WhatsAppDeliveredSensor(_Sensor):
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         if pause is not None and not self._sent.not_accepted:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._judge(context, self._wait.result()))
+        return PokeReturnValue(is_done=True, xcom_value=self._check_statuses(context, self._wait.result()))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
         """Resume after the wait in the triggerer.
@@ -195,7 +195,7 @@ class WhatsAppDeliveredSensor(_Sensor):
                 pass  # the time is over
             except ItnioError as error:
                 raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        return self._judge(context, event)
+        return self._check_statuses(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. If no triggerer has asked the receiver in time, the task asks it.
@@ -209,16 +209,16 @@ class WhatsAppDeliveredSensor(_Sensor):
         return super().resume_execution(next_method, next_kwargs, context)
 
     def _last_poke(self, context: Context) -> DeliveredDict:
-        return self._first_poke(context) or self.execute_complete(context, self._wait.result())
+        return self._poke_once(context) or self.execute_complete(context, self._wait.result())
 
-    def _first_poke(self, context: Context) -> DeliveredDict | None:
+    def _poke_once(self, context: Context) -> DeliveredDict | None:
         try:
-            found: DeliveredDict | None = self.poke(context).xcom_value
+            result: DeliveredDict | None = self.poke(context).xcom_value
         except AirflowFailException as error:
             if self.soft_fail or self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
-        return found
+        return result
 
     def _defer(self) -> NoReturn:
         from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
@@ -235,45 +235,46 @@ class WhatsAppDeliveredSensor(_Sensor):
             timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
         )
 
-    def _judge(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
+    def _check_statuses(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
         """Return the result, or raise if a message failed or the time is over."""
-        found = outcome(self._sent, event["statuses"])
+        result = summarize(self._sent, event["statuses"])
         reasons = []
-        if found["failed"]:
-            failed = {name: one for name, one in found["statuses"].items() if one["status"] == "failed"}
+        if result["failed"]:
+            failed = {name: one for name, one in result["statuses"].items() if one["status"] == "failed"}
             reasons.append(
                 f"{len(failed):,} of {len(self._sent.recipients):,} messages were accepted by Itniotech and "
-                f"then failed: {listed(failed)}"
+                f"then failed: {describe(failed)}"
             )
-        if found["not_accepted"]:
+        if result["not_accepted"]:
             reasons.append(self._sent.describe_not_accepted())
         if reasons:
-            error = NotDeliveredError("; ".join(reasons), status="failed" if found["failed"] else "none")
-            self._push(context, found)
+            error = NotDeliveredError("; ".join(reasons), status="failed" if result["failed"] else "none")
+            self._push(context, result)
             self._fail(AirflowFailException(f"{type(error).__name__}: {error}"), error)
-        if any(one["status"] in _before(self.until) for one in found["statuses"].values()):
-            if left := event.get("left"):  # the DAG file has changed during the wait
-                self._ends_at = time.time() + left
+        if any(status["status"] in _before(self.until) for status in result["statuses"].values()):
+            if remaining := event.get("left"):  # the DAG file has changed during the wait
+                self._ends_at = time.time() + remaining
                 self._defer()
             self._fail(
                 AirflowSensorTimeout(
                     f"The sensor's timeout of {timedelta(seconds=self.timeout)} is over. "
-                    f"{self._late(context, event)}"
+                    f"{self._pending(context, event)}"
                 )
             )
-        return found
+        return result
 
-    def _late(self, context: Context, event: Mapping[str, Any]) -> str:
+    def _pending(self, context: Context, event: Mapping[str, Any]) -> str:
         """Push the result to XCom, and return an error with the messages that have not reached ``until``."""
-        found = outcome(self._sent, event["statuses"])
-        self._push(context, found)
-        late = {name: one for name, one in found["statuses"].items() if one["status"] in _before(self.until)}
-        text = (
-            f"{len(late):,} of {len(self._sent.recipients):,} messages are not {self.until}: {listed(late)}"
-        )
+        result = summarize(self._sent, event["statuses"])
+        self._push(context, result)
+        pending = {
+            name: one for name, one in result["statuses"].items() if one["status"] in _before(self.until)
+        }
+        count = f"{len(pending):,} of {len(self._sent.recipients):,}"
+        text = f"{count} messages are not {self.until}: {describe(pending)}"
         if event["problem"]:
             return f"{text}. {event['problem']}"
-        if found["none"] == len(self._sent.recipients):
+        if result["none"] == len(self._sent.recipients):
             text += ". If the receiver gets no push about any message, Itniotech does not push to it"
             text += " (see docs/receiver.md)"
         return text
@@ -283,14 +284,14 @@ class WhatsAppDeliveredSensor(_Sensor):
             log.warning("%s", error)  # Airflow skips the task without logging the reason
         raise error from cause
 
-    def _push(self, context: Context, found: DeliveredDict) -> None:
+    def _push(self, context: Context, result: DeliveredDict) -> None:
         if not self.do_xcom_push or "ti" not in context:
             return
         try:
-            context["ti"].xcom_push(key="return_value", value=found)
+            context["ti"].xcom_push(key="return_value", value=result)
         except Exception as error:  # the task must still fail with its own error
-            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
-            log.error("The statuses of the messages could not be pushed to XCom: %s", words)
+            error_text = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            log.error("The statuses of the messages could not be pushed to XCom: %s", error_text)
 
 
 def _before(until: str) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ from airflow_provider_itnio.api.values import is_missing, plain_scalar
 if TYPE_CHECKING:
     from airflow_provider_itnio.transfers._rows import Rows
 
-ENDINGS: Final = (".csv", ".xlsx")
-_MOST_ROWS: Final = 1_048_575
+FILE_EXTENSIONS: Final = (".csv", ".xlsx")
+_MAX_ROWS: Final = 1_048_575
 """Excel's limit of rows, without the row of column names."""
-_LONGEST: Final = 32_767
+_MAX_CELL_LENGTH: Final = 32_767
 """Excel's limit of characters in a cell."""
-_DIGITS: Final = 15
+_MAX_DIGITS: Final = 15
 """Digits of a number that Excel keeps."""
 _FIRST_YEAR: Final = 1900
 """The first year of Excel's dates."""
@@ -71,10 +71,10 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
             "as_file: an .xlsx file needs openpyxl, which is not installed: pip install openpyxl, or use a "
             ".csv file"
         ) from None
-    if len(rows) > _MOST_ROWS:
-        raise InvalidMessageError(f"as_file: Excel takes at most {_MOST_ROWS:,} rows, {len(rows):,} given")
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet()
+    if len(rows) > _MAX_ROWS:
+        raise InvalidMessageError(f"as_file: Excel takes at most {_MAX_ROWS:,} rows, {len(rows):,} given")
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet()
 
     def cells(row: tuple[Any, ...]) -> Iterator[Any]:
         for value in row:
@@ -87,7 +87,7 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
     sheet.append(list(cells(rows.columns)))
     for row in rows:
         sheet.append(list(cells(row)))
-    book.save(file)
+    workbook.save(file)
 
 
 def _text(value: Any) -> str:
@@ -107,29 +107,29 @@ def _excel_value(value: Any) -> Any:
     if is_missing(value):
         return None
     plain = plain_scalar(value)
-    if isinstance(plain, bool) or (isinstance(plain, (int, float, Decimal)) and _is_kept(plain)):
+    if isinstance(plain, bool) or (isinstance(plain, (int, float, Decimal)) and _is_exact(plain)):
         return plain
-    is_moment = isinstance(plain, (date, time)) and getattr(plain, "tzinfo", None) is None
-    if is_moment and getattr(plain, "year", _FIRST_YEAR) >= _FIRST_YEAR:
+    is_date = isinstance(plain, (date, time)) and getattr(plain, "tzinfo", None) is None
+    if is_date and getattr(plain, "year", _FIRST_YEAR) >= _FIRST_YEAR:
         return plain
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", _cut(_text(value)))  # invalid in XML
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", _truncate(_text(value)))  # invalid in XML
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     """Truncate a text to Excel's limit of a cell, in which an emoji counts as two characters."""
-    written = text.encode("utf-16-le")
-    if len(written) <= 2 * _LONGEST:
+    encoded = text.encode("utf-16-le")
+    if len(encoded) <= 2 * _MAX_CELL_LENGTH:
         return text
-    return f"{written[: 2 * (_LONGEST - 1)].decode('utf-16-le', 'ignore')}…"
+    return f"{encoded[: 2 * (_MAX_CELL_LENGTH - 1)].decode('utf-16-le', 'ignore')}…"
 
 
-def _is_kept(number: int | float | Decimal) -> bool:
+def _is_exact(number: int | float | Decimal) -> bool:
     """Return whether Excel keeps a number, except for the last digits of a float's fraction."""
     if isinstance(number, float) and math.isfinite(number) and not number.is_integer():
         return True
     exact = Decimal(str(number))
     if not exact.is_finite():
         return False
-    written = exact.as_tuple()
-    digits = "".join(map(str, written.digits)).strip("0")
-    return len(digits) <= _DIGITS and abs(exact.adjusted()) < sys.float_info.max_10_exp
+    parts = exact.as_tuple()
+    digits = "".join(map(str, parts.digits)).strip("0")
+    return len(digits) <= _MAX_DIGITS and abs(exact.adjusted()) < sys.float_info.max_10_exp

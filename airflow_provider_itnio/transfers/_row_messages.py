@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-IF_SEVERAL: Final = "for several numbers use recipients"
+SEVERAL_HINT: Final = "for several numbers use recipients"
 """The advice in the error for more than one number in ``recipient``."""
 
-_OF_OTHERS: Final[Mapping[bool, Mapping[str, str]]] = {
+_UNDEFINED_NAME_HINTS: Final[Mapping[bool, Mapping[str, str]]] = {
     True: {"row": "row needs recipient_column; without it, loop, as in {% for row in rows %}"},
     False: {
         name: f"{name} needs recipient or recipients; with recipient_column, use row"
@@ -59,20 +59,20 @@ class RowMessages(WhatsAppBroadcastOperator):
     as_file: Any
     if_empty: Literal["send", "skip", "fail"]
     _rows: Rows | None = None
-    _written_to: str | None = None
+    _file_address: str | None = None
 
     def execute(self, context: Context) -> SummaryDict:
         """Run the query, and send its rows.
 
         :param context: the task's context.
         """
-        self._rows = self._written_to = None
+        self._rows = self._file_address = None
         summary: SummaryDict = without_guard(super().execute)(self, context)
         return summary
 
-    def _as_sent(self, fields: dict[str, Any]) -> dict[str, Any]:
-        given = {name for name, value in fields.items() if value is not None} - {"reply_to"}
-        if self.as_file is None or given - {"text"}:
+    def _with_file_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        set_fields = {name for name, value in fields.items() if value is not None} - {"reply_to"}
+        if self.as_file is None or set_fields - {"text"}:
             return fields
         text = fields.get("text")
         caption = text.get("body") if isinstance(text, Mapping) else text
@@ -80,7 +80,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         return {**fields, "text": None, "document": {"object": address, "caption": caption}}
 
     @contextmanager
-    def _text_named_as_given(self) -> Iterator[None]:
+    def _rename_caption_errors(self) -> Iterator[None]:
         """Name the parameter ``text`` in errors of a caption, which ``as_file`` makes of it."""
         try:
             yield
@@ -92,9 +92,9 @@ class RowMessages(WhatsAppBroadcastOperator):
             ]
             raise InvalidMessageError(*problems) from None
 
-    def _fetched(self) -> Rows:
+    def _fetch_rows(self) -> Rows:
         """Return the rows, fetched once per try."""
-        from airflow_provider_itnio.transfers._rows import fetched, sql_hook
+        from airflow_provider_itnio.transfers._rows import fetch_rows, sql_hook
 
         if self._rows is not None:
             return self._rows
@@ -103,17 +103,17 @@ class RowMessages(WhatsAppBroadcastOperator):
                 f"sql: {describe_value(sql)} is the name of a file. A file is read only if the DAG file has "
                 "its name as a plain text, not if the name comes from Jinja or an upstream task"
             )
-        rows = self._rows = fetched(sql_hook(self.sql_conn_id), sql, self.parameters)
+        rows = self._rows = fetch_rows(sql_hook(self.sql_conn_id), sql, self.parameters)
         log.info("The query returned %s rows of %s columns", f"{len(rows):,}", len(rows.columns))
         return rows
 
     def _rows_to_send(self) -> Rows:
         """Return the rows. Without rows, apply ``if_empty``."""
-        if not len(rows := self._fetched()):
+        if not len(rows := self._fetch_rows()):
             previous = self._record.previous_outcomes if self._record else ()
             if self.if_empty == "fail":
-                done = f"previous tries: {_counted(previous)}" if previous else "nothing was sent"
-                raise AirflowFailException(f"The query returned no rows, and if_empty is 'fail': {done}")
+                before = f"previous tries: {_counts(previous)}" if previous else "nothing was sent"
+                raise AirflowFailException(f"The query returned no rows, and if_empty is 'fail': {before}")
             if self.if_empty == "skip" or self.recipient_column is not None:
                 self._fail_for_previous(previous)
             if self.if_empty == "skip":
@@ -125,18 +125,18 @@ class RowMessages(WhatsAppBroadcastOperator):
         from airflow_provider_itnio.delivery.policy import should_resend
 
         waits = self.wait_for != "accepted"
-        if all(kept.outcome == "accepted" and not waits for kept, _ in previous):
+        if all(recorded.outcome == "accepted" and not waits for recorded, _ in previous):
             return
-        why = (
+        reason = (
             f"The query now returns no rows, and previous tries did not reach all recipients: "
-            f"{_counted(previous)}. This try sends nothing{' and does not wait' if waits else ''}"
+            f"{_counts(previous)}. This try sends nothing{' and does not wait' if waits else ''}"
         )
         if any(
-            kept.outcome == "accepted" or should_resend(kept.outcome, cleared, self.delivery)
-            for kept, cleared in previous
+            recorded.outcome == "accepted" or should_resend(recorded.outcome, cleared, self.delivery)
+            for recorded, cleared in previous
         ):
-            raise NotSentError(why)
-        raise AirflowFailException(why)
+            raise NotSentError(reason)
+        raise AirflowFailException(reason)
 
     def _recipient_entries(self, context: Context) -> Sequence[Any]:
         if self.recipient_column is not None:
@@ -147,7 +147,7 @@ class RowMessages(WhatsAppBroadcastOperator):
             return super()._recipient_entries(context)
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        return [normalize_phone(self.recipient, if_several=IF_SEVERAL)]
+        return [normalize_phone(self.recipient, if_several=SEVERAL_HINT)]
 
     def _personal_message(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
@@ -156,7 +156,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
         environment = self._text_environment()
         environment.filters.setdefault("table", table)
-        for name, hint in _OF_OTHERS[self.recipient_column is None].items():
+        for name, hint in _UNDEFINED_NAME_HINTS[self.recipient_column is None].items():
             environment.globals.setdefault(name, UndefinedName(hint, name=name))
         shared, data = resolve_literal(self.shared, context) or {}, self._check_data_fields(fields, context)
         return PersonalMessage(fields, environment, self._context_for(fields, context), shared, data=data)
@@ -164,7 +164,7 @@ class RowMessages(WhatsAppBroadcastOperator):
     def _add_rows(self, personal: PersonalMessage) -> None:
         from airflow_provider_itnio.transfers._rows import TemplateRows
 
-        rows = self._fetched()
+        rows = self._fetch_rows()
         personal.add({"rows": TemplateRows(rows), "columns": list(rows.columns), "row_count": len(rows)})
 
     def _render_for(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         if self.recipient_column is None:
             self._add_rows(personal)
         else:
-            row = self._fetched().dict_of(recipient.position)
+            row = self._fetch_rows().dict_of(recipient.position)
             personal.add({"row": RecipientData(row, name="row")})
         return super()._render_for(personal, recipient)
 
@@ -184,28 +184,28 @@ class RowMessages(WhatsAppBroadcastOperator):
         personal = self._personal_message(fields, context)
         kind = "document" if self.as_file is not None and personal.kind in ("", "text") else personal.kind
 
-        def made(recipient: Recipient) -> Message:
-            return self._message_of(self._render_for(personal, recipient))
+        def build(recipient: Recipient) -> Message:
+            return self._build_message(self._render_for(personal, recipient))
 
-        if self.recipient_column is not None or not self._is_anyone_left(context):
-            return kind, made
+        if self.recipient_column is not None or not self._has_recipient_left(context):
+            return kind, build
         self._rows_to_send()
         self._add_rows(personal)
         if self.as_file is not None:
-            self._written_file()
-        if (same := personal.fields_for_all()) is None:
-            return kind, made
-        message = self._message_of(same)
+            self._write_file()
+        if (shared_fields := personal.fields_for_all()) is None:
+            return kind, build
+        message = self._build_message(shared_fields)
         return message.type, self._shared_message_factory(message)
 
-    def _message_of(self, fields: dict[str, Any]) -> Message:
+    def _build_message(self, fields: dict[str, Any]) -> Message:
         from airflow_provider_itnio.api.models import message_from
 
         if self.as_file is not None and isinstance(fields.get("text"), Mapping):
             message_from({"text": fields["text"]}, if_too_long="truncate")
-        with self._text_named_as_given():
-            message = message_from(self._as_sent(fields), if_too_long=self.if_too_long)
-        with_file = self._with_written_file(message)
+        with self._rename_caption_errors():
+            message = message_from(self._with_file_fields(fields), if_too_long=self.if_too_long)
+        with_file = self._with_file_address(message)
         if self.as_file is not None and with_file is message:
             raise InvalidMessageError(
                 f"as_file: the {message.type} message does not send the file. Use its address, "
@@ -216,30 +216,30 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _fallback_factory(self, context: Context) -> Callable[[Recipient], Message]:
         fallback_for = super()._fallback_factory(context)
-        return lambda recipient: self._with_written_file(fallback_for(recipient))
+        return lambda recipient: self._with_file_address(fallback_for(recipient))
 
-    def _is_anyone_left(self, context: Context) -> bool:
+    def _has_recipient_left(self, context: Context) -> bool:
         """Return whether this try sends to at least one recipient."""
         from airflow_provider_itnio.broadcast.recipients import Recipient
         from airflow_provider_itnio.delivery.policy import should_resend
 
         for recipient in self._read_recipients(context):
             if isinstance(recipient, Recipient):
-                known = self._record.previous_outcome(recipient.key) if self._record else None
-                if known is None or should_resend(known[0].outcome, known[1], self.delivery):
+                previous = self._record.previous_outcome(recipient.key) if self._record else None
+                if previous is None or should_resend(previous[0].outcome, previous[1], self.delivery):
                     return True
         return False
 
-    def _with_written_file(self, message: Message) -> Message:
+    def _with_file_address(self, message: Message) -> Message:
         """Replace the address ``as_file`` in a message by that of the file that this try wrote."""
         from airflow_provider_itnio.api.models.media_in_message import media_in, with_object
 
         media = media_in(message) if self.as_file is not None else None
         if media is None or media.source.object != file_address(self.as_file):
             return message
-        return with_object(message, self._written_file())
+        return with_object(message, self._write_file())
 
-    def _written_file(self) -> str:
+    def _write_file(self) -> str:
         """Write the rows once per try, and return the file's address.
 
         Each file is written to a new folder, so that a link never leads to the rows of another try or mapped
@@ -248,40 +248,40 @@ class RowMessages(WhatsAppBroadcastOperator):
         from airflow_provider_itnio.object_files import opened_storage, storage_errors
         from airflow_provider_itnio.transfers._report_file import write_report
 
-        if self._written_to is None:
-            given = file_address(self.as_file)
-            folder, _, name = given.rpartition("/")
+        if self._file_address is None:
+            base_address = file_address(self.as_file)
+            folder, _, name = base_address.rpartition("/")
             # Only letters: a log would mask digits as a phone number.
             address = f"{folder}/{''.join(secrets.choice(ascii_lowercase) for _ in range(16))}/{name}"
-            where, rows = f"as_file: {describe_address(given)}", self._fetched()
+            where, rows = f"as_file: {describe_address(base_address)}", self._fetch_rows()
             opened_storage(address, where)
             with storage_errors(where, writes=True):
                 write_report(rows, address)
             log.info("The rows were written to %s", describe_address(address, 500))
-            self._written_to = address
-        return self._written_to
+            self._file_address = address
+        return self._file_address
 
 
-def _counted(previous: Previous) -> str:
-    counts = Counter(kept.outcome for kept, _ in previous)
+def _counts(previous: Previous) -> str:
+    counts = Counter(recorded.outcome for recorded, _ in previous)
     return ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(counts.items()))
 
 
-def file_address(given: Any) -> str:
+def file_address(value: Any) -> str:
     """Check the address of a file to write, and return it as a text.
 
-    :param given: the address, or an ``ObjectStoragePath``.
+    :param value: the address, or an ``ObjectStoragePath``.
     :raises InvalidParameterError: if it is no address of a ``.csv`` or ``.xlsx`` file in object storage.
     """
     from airflow_provider_itnio.api.models.media_source import object_address
-    from airflow_provider_itnio.transfers._report_file import ENDINGS
+    from airflow_provider_itnio.transfers._report_file import FILE_EXTENSIONS
 
     try:
-        address = object_address(given)
+        address = object_address(value)
     except ValueError as error:
         raise InvalidParameterError(f"as_file: {error}") from None
-    if not address.lower().endswith(ENDINGS):
+    if not address.lower().endswith(FILE_EXTENSIONS):
         raise InvalidParameterError(
-            f"as_file: must end in {' or '.join(ENDINGS)}, {describe_address(address)} given"
+            f"as_file: must end in {' or '.join(FILE_EXTENSIONS)}, {describe_address(address)} given"
         )
     return address

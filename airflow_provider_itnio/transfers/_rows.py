@@ -19,9 +19,9 @@ from airflow_provider_itnio.api.values import is_missing, plain_scalar, type_nam
 from airflow_provider_itnio.broadcast.recipients import FirstPositions
 from airflow_provider_itnio.rendering.missing_values import RecipientData
 
-_AT_ONCE: Final = 1000
+_FETCH_SIZE: Final = 1000
 """Rows that are fetched at a time."""
-_NAMED: Final = 3
+_MAX_NAMED: Final = 3
 """Rows that an error names."""
 
 
@@ -38,19 +38,19 @@ class Rows:
         self.columns = tuple(columns)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
         weakref.finalize(self, self._file.close)
-        self._starts = array("Q", [0])
+        self._offsets = array("Q", [0])
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self._offsets) - 1
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         if index < 0:
             index += len(self)
         if not 0 <= index < len(self):  # ends iteration
             raise IndexError(index)
-        start = self._starts[index]
-        written = os.pread(self._file.fileno(), self._starts[index + 1] - start, start)
-        row: tuple[Any, ...] = pickle.loads(written)  # noqa: S301  written by this very object
+        start = self._offsets[index]
+        pickled = os.pread(self._file.fileno(), self._offsets[index + 1] - start, start)
+        row: tuple[Any, ...] = pickle.loads(pickled)  # noqa: S301  written by this very object
         return row
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -65,16 +65,16 @@ class Rows:
 
         :raises InvalidMessageError: if a value can't be stored, such as an open file of the database.
         """
-        at, parts = self._starts[-1], []
+        offset, parts = self._offsets[-1], []
         for row in rows:
-            values = tuple(map(_kept, row.values() if isinstance(row, Mapping) else row))
+            values = tuple(map(_detach, row.values() if isinstance(row, Mapping) else row))
             try:
-                written = pickle.dumps(values, protocol=pickle.HIGHEST_PROTOCOL)
+                pickled = pickle.dumps(values, protocol=pickle.HIGHEST_PROTOCOL)
             except Exception:
-                raise InvalidMessageError(_unkept(self.columns, values, len(self))) from None
-            parts.append(written)
-            at += len(written)
-            self._starts.append(at)
+                raise InvalidMessageError(_storage_error(self.columns, values, len(self))) from None
+            parts.append(pickled)
+            offset += len(pickled)
+            self._offsets.append(offset)
         self._file.write(b"".join(parts))
         self._file.flush()
 
@@ -99,7 +99,7 @@ class TemplateRows:
     def __getitem__(self, index: slice) -> list[RecipientData]: ...
     def __getitem__(self, index: int | slice) -> RecipientData | list[RecipientData]:
         if isinstance(index, slice):
-            return [self[each] for each in range(len(self))[index]]
+            return [self[index] for index in range(len(self))[index]]
         return RecipientData(self.__rows.dict_of(index), name="row")
 
     def __iter__(self) -> Iterator[RecipientData]:
@@ -145,22 +145,22 @@ class RowRecipients(Sequence[dict[str, Any]]):
                 continue  # one failure of the broadcast
             if (previous := first.position(person, index)) != index:
                 is_same = self._rows[previous][self._column] == number
-                how, like = ("", f"as with GROUP BY {name}") if is_same else (" in two spellings", "in one")
+                how, hint = ("", f"as with GROUP BY {name}") if is_same else (" in two spellings", "in one")
                 raise InvalidMessageError(
                     f"recipient_column: rows[{previous}] and rows[{index}] have the same number{how}, "
-                    f"{mask_phone(person)}; give one row for each number, {like}"
+                    f"{mask_phone(person)}; give one row for each number, {hint}"
                 )
         if missing:
-            shown = ", ".join(f"rows[{index}]" for index in missing[:_NAMED])
-            more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+            names = ", ".join(f"rows[{index}]" for index in missing[:_MAX_NAMED])
+            more = f" and {len(missing) - _MAX_NAMED:,} more" if len(missing) > _MAX_NAMED else ""
             have = "have" if len(missing) > 1 else "has"
             raise InvalidMessageError(
-                f"recipient_column: {shown}{more} {have} no number in {name}; exclude such rows, as with "
+                f"recipient_column: {names}{more} {have} no number in {name}; exclude such rows, as with "
                 f"WHERE {name} IS NOT NULL"
             )
 
 
-def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
+def fetch_rows(hook: Any, sql: str, parameters: Any) -> Rows:
     """Run a query, and store its rows.
 
     :param hook: a hook of Airflow's ``common.sql``.
@@ -169,26 +169,26 @@ def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
     :raises InvalidMessageError: if it returns no rows, a value that can't be stored, or two columns of one
         name, or if ``parameters`` is no list and no dict.
     """
-    parameters = _plain(parameters)
+    parameters = _plain_parameters(parameters)
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
-        batch = cursor.fetchmany(_AT_ONCE) if _gives_rows(cursor) else None
+        batch = cursor.fetchmany(_FETCH_SIZE) if _returns_rows(cursor) else None
         if batch is None or cursor.description is None:
             raise InvalidMessageError(
                 "sql: must be a query, such as a SELECT; this statement returns no rows"
             )
         rows = Rows([str(column[0]) for column in cursor.description])
-        if repeated := [name for name in rows.columns if rows.columns.count(name) > 1]:
+        if duplicates := [name for name in rows.columns if rows.columns.count(name) > 1]:
             raise InvalidMessageError(
-                f"sql: two columns have the name {describe_key(repeated[0])}; rename them with AS"
+                f"sql: two columns have the name {describe_key(duplicates[0])}; rename them with AS"
             )
         while batch:
             rows.extend(batch)
-            batch = cursor.fetchmany(_AT_ONCE)
+            batch = cursor.fetchmany(_FETCH_SIZE)
         return rows
 
 
-def _plain(parameters: Any) -> Any:
+def _plain_parameters(parameters: Any) -> Any:
     """Return parameters with plain Python numbers: SQLite's driver takes numpy's for bytes."""
     if isinstance(parameters, Mapping):
         return {name: plain_scalar(value) for name, value in parameters.items()}
@@ -207,19 +207,19 @@ def _cursor(connection: Any) -> Any:
     return connection.cursor()
 
 
-def _gives_rows(cursor: Any) -> bool:
+def _returns_rows(cursor: Any) -> bool:
     # A cursor with a name has its description only after the first rows are fetched.
     return cursor.description is not None or getattr(cursor, "name", None) is not None
 
 
-def _kept(value: Any) -> Any:
+def _detach(value: Any) -> Any:
     """Return a value that can be used after its cursor is closed."""
     if isinstance(value, memoryview):
         return bytes(value)
     return value.read() if hasattr(value, "read") else value
 
 
-def _unkept(columns: Sequence[str], values: Sequence[Any], row: int) -> str:
+def _storage_error(columns: Sequence[str], values: Sequence[Any], row: int) -> str:
     for name, value in zip(columns, values, strict=False):
         try:
             pickle.dumps(value)
@@ -233,11 +233,11 @@ def _unkept(columns: Sequence[str], values: Sequence[Any], row: int) -> str:
 
 def _index_of(column: str, columns: Sequence[str]) -> int:
     """Find a column by its name. The case is ignored if needed: some databases return names in capitals."""
-    alike = [index for index, name in enumerate(columns) if name == column] or [
+    matches = [index for index, name in enumerate(columns) if name == column] or [
         index for index, name in enumerate(columns) if name.lower() == column.lower()
     ]
-    if len(alike) == 1:
-        return alike[0]
+    if len(matches) == 1:
+        return matches[0]
     raise InvalidMessageError(
         f"recipient_column: the query returns no column {describe_key(column)}; it returns "
         f"{describe_keys(columns)}"
@@ -276,9 +276,9 @@ def sql_hook(conn_id: str) -> Any:
     except TypeError as error:  # the hook of another service, which does not take the extras of a database
         hook = error
     if not isinstance(hook, DbApiHook):
-        why = str(hook) if isinstance(hook, TypeError) else f"its hook is {type(hook).__name__}"
+        reason = str(hook) if isinstance(hook, TypeError) else f"its hook is {type(hook).__name__}"
         raise ConfigurationError(
             f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql supports. It is "
-            f"of type {describe_value(kind)}: {why}"
+            f"of type {describe_value(kind)}: {reason}"
         )
     return hook

@@ -15,11 +15,11 @@ from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessage
 from airflow_provider_itnio.api.values import is_missing, plain_scalar
 from airflow_provider_itnio.rendering.missing_values import unwrap_all
 
-_BETWEEN: Final = 2
+_COLUMN_GAP: Final = 2
 """Blanks between two columns."""
-_LEAST: Final = 4
+_MIN_WIDTH: Final = 4
 """The least width of a column."""
-_UNCUT: Final = re.compile(r"(?=.{0,40}$)[\dTZ\W]*\d[\dTZ\W]*")
+_NEVER_TRUNCATED: Final = re.compile(r"(?=.{0,40}$)[\dTZ\W]*\d[\dTZ\W]*")
 """A text that is a date, a time or a number. SQLite returns dates as text."""
 
 
@@ -50,9 +50,9 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     if not shown:
         return "(no rows)"
     names = [str(name) for name in (columns or shown[0])]
-    if absent := [name for name in names if name not in shown[0]]:
+    if missing := [name for name in names if name not in shown[0]]:
         raise InvalidMessageError(
-            f"table: there is no column {describe_key(absent[0])}; there are {describe_keys(shown[0])}"
+            f"table: there is no column {describe_key(missing[0])}; there are {describe_keys(shown[0])}"
         )
     values = [[row.get(name) for name in names] for row in shown]
     lines = _lines(names, values, width)
@@ -75,55 +75,57 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
             "table: needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
         ) from None
 
-    def wide(text: str) -> int:
+    def width_of(text: str) -> int:
         return max(0, wcswidth(text))
 
-    def cut_to(text: str, limit: int) -> str:
-        if wide(text) <= limit:
+    def truncate_to(text: str, limit: int) -> str:
+        if width_of(text) <= limit:
             return text
         # What is shown as one character may be several code points, such as seven in a family emoji.
         beginning = text[: 8 * limit]
-        while wide(beginning) > limit - 1:
+        while width_of(beginning) > limit - 1:
             beginning = beginning[:-1]
         return beginning.rstrip("\u200d") + "…"  # a joiner would join the "…"
 
     cells = [[_cell(value) for value in row] for row in values]
     is_number = [all(_is_number(value) for value in column) for column in zip(*values, strict=True)]
-    is_cut = [[_is_cut(value) for value in column] for column in zip(*values, strict=True)]
+    may_truncate = [[_may_truncate(value) for value in column] for column in zip(*values, strict=True)]
     widths = list(
-        _fitting([[*map(wide, column)] for column in zip(names, *cells, strict=True)], is_cut, width)
+        _fit([[*map(width_of, column)] for column in zip(names, *cells, strict=True)], may_truncate, width)
     )
-    heads, *cut = [[*map(cut_to, row, widths)] for row in ([_cell(name) for name in names], *cells)]
-    written: str = tabulate(
-        [heads, *cut],  # tabulate's own headers would be padded
+    header, *body = [[*map(truncate_to, row, widths)] for row in ([_cell(name) for name in names], *cells)]
+    text: str = tabulate(
+        [header, *body],  # tabulate's own headers would be padded
         tablefmt="plain",
         disable_numparse=True,
         colalign=["right" if number else "left" for number in is_number],
     )
-    return "\n".join(line.rstrip() for line in written.split("\n"))
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def _fitting(columns: Sequence[Sequence[int]], is_cut: Sequence[Sequence[bool]], width: int) -> Iterator[int]:
+def _fit(
+    columns: Sequence[Sequence[int]], may_truncate: Sequence[Sequence[bool]], width: int
+) -> Iterator[int]:
     """Yield the width of each column. Columns with long names are narrowed first, then the widest texts.
 
     :param columns: the width of each column's name and cells.
-    :param is_cut: whether each cell may be truncated.
+    :param may_truncate: whether each cell may be truncated.
     """
-    least = [
-        max(_LEAST, *(wide for wide, cut in zip(cells, may_cut, strict=True) if not cut), 0)
-        for (_, *cells), may_cut in zip(columns, is_cut, strict=True)
+    min_widths = [
+        max(_MIN_WIDTH, *(wide for wide, cut in zip(cells, may_cut, strict=True) if not cut), 0)
+        for (_, *cells), may_cut in zip(columns, may_truncate, strict=True)
     ]
     widths = [max(column) for column in columns]
-    over = sum(widths) + _BETWEEN * (len(widths) - 1) - width
-    while over > 0:
-        has_room, _, _, widest = max(
-            (wide > least[index], wide > max(columns[index][1:]), wide, index)
+    excess = sum(widths) + _COLUMN_GAP * (len(widths) - 1) - width
+    while excess > 0:
+        can_shrink, _, _, widest = max(
+            (wide > min_widths[index], wide > max(columns[index][1:]), wide, index)
             for index, wide in enumerate(widths)
         )
-        if not has_room:
+        if not can_shrink:
             break
         widths[widest] -= 1
-        over -= 1
+        excess -= 1
     yield from widths
 
 
@@ -131,11 +133,11 @@ def _is_number(value: Any) -> bool:
     return is_missing(value) or (isinstance(plain_scalar(value), Number) and not isinstance(value, bool))
 
 
-def _is_cut(value: Any) -> bool:
+def _may_truncate(value: Any) -> bool:
     """Return whether a value may be truncated: a text or a container, but no date, time or number."""
     value = plain_scalar(value)
     if isinstance(value, str):
-        return not _UNCUT.fullmatch(value.strip())
+        return not _NEVER_TRUNCATED.fullmatch(value.strip())
     return not (_is_number(value) or isinstance(value, timedelta) or hasattr(value, "isoformat"))
 
 

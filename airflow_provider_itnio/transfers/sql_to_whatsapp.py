@@ -10,7 +10,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.templating import is_rendered_later, is_template_file
-from airflow_provider_itnio.transfers._row_messages import IF_SEVERAL, RowMessages, file_address
+from airflow_provider_itnio.transfers._row_messages import SEVERAL_HINT, RowMessages, file_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,8 +150,8 @@ class SqlToWhatsAppOperator(RowMessages):
         self.recipient_column = recipient_column
         self.as_file = as_file
         self.if_empty = if_empty
-        people = (recipient, recipients, recipient_column)
-        self._to = [name for name, value in zip(_TO, people, strict=True) if value is not None]
+        values = (recipient, recipients, recipient_column)
+        self._given = [name for name, value in zip(_TO, values, strict=True) if value is not None]
         super().__init__(
             recipients=() if recipients is None else recipients,
             text=text,
@@ -172,14 +172,14 @@ class SqlToWhatsAppOperator(RowMessages):
     def _check_broadcast_options(self) -> None:
         super()._check_broadcast_options()
         check_choice("if_empty", self.if_empty, ("send", "skip", "fail"))
-        own = [name for name in self._to if name not in self._defaults]
-        if own and own != self._to:  # the task's own parameter wins over default_args
-            for name in {*self._to} - {*own}:
+        explicit = [name for name in self._given if name not in self._defaults]
+        if explicit and explicit != self._given:  # the task's own parameter wins over default_args
+            for name in {*self._given} - {*explicit}:
                 setattr(self, name, () if name == "recipients" else None)
-            self._to = own
-        if len(self._to) != 1:
+            self._given = explicit
+        if len(self._given) != 1:
             raise InvalidParameterError(
-                f"exactly one of {', '.join(_TO)} must be given, {' and '.join(self._to) or 'none'} given"
+                f"exactly one of {', '.join(_TO)} must be given, {' and '.join(self._given) or 'none'} given"
             )
         for name in ("sql", "sql_conn_id"):
             _check_text(name, getattr(self, name))
@@ -190,7 +190,7 @@ class SqlToWhatsAppOperator(RowMessages):
         if self.recipient is not None and not is_rendered_later(self.recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-            normalize_phone(self.recipient, if_several=IF_SEVERAL)
+            normalize_phone(self.recipient, if_several=SEVERAL_HINT)
         if self.recipient_column is not None:
             if is_rendered_later(self.recipient_column):
                 raise InvalidParameterError(
@@ -209,7 +209,7 @@ class SqlToWhatsAppOperator(RowMessages):
     def _check_message(self) -> None:
         if self.as_file is not None:
             self._check_as_file()
-        with self._text_named_as_given():
+        with self._rename_caption_errors():
             super()._check_message()
         if self.as_file is not None and isinstance(self.text, Mapping):  # only its body becomes the caption
             from airflow_provider_itnio.api.models import check_fields
@@ -218,7 +218,7 @@ class SqlToWhatsAppOperator(RowMessages):
 
     def _message_fields(self) -> dict[str, Any]:
         """Return the message fields: the file's document if there is no other message."""
-        return self._as_sent(super()._message_fields())
+        return self._with_file_fields(super()._message_fields())
 
     def _do_render_template_fields(
         self,

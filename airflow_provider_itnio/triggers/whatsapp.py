@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatsAppAnswerTrigger", "WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
 
-_STORED: Final = 5.0
+_STORE_DELAY: Final = 5.0
 """Seconds after which the triggerer has surely stored an event; it stores events once a second."""
 
-_SHARED_FOR: Final = 60.0
+_HOOK_TTL: Final = 60.0
 """Seconds after which a connection is looked up again."""
 
 log = NeverRaisingLog(__name__)
@@ -54,20 +54,20 @@ class _SharedHook:
 _shared_hooks: Final[dict[str, _SharedHook]] = {}
 
 
-async def _hook_of(conn_id: str) -> ItnioHook:
+async def _get_hook(conn_id: str) -> ItnioHook:
     """Return the hook that all triggers of a connection share for a minute.
 
     A triggerer makes about five lookups a second, so hundreds of triggers would wait for minutes.
     """
     loop, shared = asyncio.get_running_loop(), _shared_hooks.get(conn_id)
     if shared is None or shared.loop is not loop or loop.time() > shared.until:
-        shared = _shared_hooks[conn_id] = _SharedHook(ItnioHook(conn_id), loop.time() + _SHARED_FOR)
+        shared = _shared_hooks[conn_id] = _SharedHook(ItnioHook(conn_id), loop.time() + _HOOK_TTL)
     async with shared.lock:
         await shared.hook.aaccount()
     return shared.hook
 
 
-class _Asking:
+class _SerializableTrigger:
     """The base of the triggers, with serialization."""
 
     _arguments: ClassVar[tuple[str, ...]]
@@ -77,11 +77,11 @@ class _Asking:
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's class path and arguments."""
-        given = {name: getattr(self, name) for name in self._arguments}
-        return f"{type(self).__module__}.{type(self).__name__}", given
+        arguments = {name: getattr(self, name) for name in self._arguments}
+        return f"{type(self).__module__}.{type(self).__name__}", arguments
 
 
-class WhatsAppStatusTrigger(_Asking, BaseTrigger):
+class WhatsAppStatusTrigger(_SerializableTrigger, BaseTrigger):
     """Waits until messages have a status or have failed. It only asks the receiver, and never sends.
 
     One request asks about all of its messages, and waits up to 25 seconds for a change.
@@ -124,7 +124,7 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         try:
             while True:
                 try:
-                    hook = await _hook_of(self.itnio_conn_id)
+                    hook = await _get_hook(self.itnio_conn_id)
                     pause = wait.take(await hook.amessage_status(**wait.question()))
                 except MAY_PASS as error:
                     pause = wait.take(error)
@@ -137,7 +137,7 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         yield _Event(payload=wait.result() | receipt | {"left": max(0.0, self.ends_at - time.time())})
 
 
-class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
+class WhatsAppAnswerTrigger(_SerializableTrigger, BaseTrigger):
     """Waits for the first answer to a question. It only asks the receiver, and never sends.
 
     :param question: the question, as :meth:`Question.as_dict` returns it.
@@ -164,12 +164,12 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
             wait = AnswerWait(question, Secret(""), has_template=self.has_template)
             while True:
                 try:
-                    hook = await _hook_of(self.itnio_conn_id)
+                    hook = await _get_hook(self.itnio_conn_id)
                     wait.secret = (await hook.aaccount()).credentials.secret
                     incoming = await hook.aincoming(**wait.incoming_query())
                     pause = wait.take(incoming, await hook.amessage_status(**wait.status_query()))
-                    if pause is not None and (again := wait.to_open()):
-                        await hook.aopen_question(*again)
+                    if pause is not None and (open_arguments := wait.to_open()):
+                        await hook.aopen_question(*open_arguments)
                         wait.opened()
                 except MAY_PASS as error:
                     pause = wait.take_error(error)
@@ -179,7 +179,7 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
             result = wait.result()
             if result["answer"]:  # typed answers count for other questions from now on
                 with suppress(*MAY_PASS):
-                    hook = await _hook_of(self.itnio_conn_id)
+                    hook = await _get_hook(self.itnio_conn_id)
                     await hook.aclose_question(question.id, result["answer"]["answered_by"])
         except ItnioError as error:  # e.g. the connection was deleted
             result |= {"problem": f"{type(error).__name__}: {error}"}
@@ -191,7 +191,7 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
             await ItnioHook(self.itnio_conn_id).aclose_question(str(self.question["id"]))
 
 
-class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
+class WhatsAppMessageTrigger(_SerializableTrigger, BaseEventTrigger):
     """Yields an event for incoming messages, for an ``AssetWatcher`` (Airflow 3) that starts a DAG.
 
     .. code-block:: python
@@ -237,44 +237,44 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
         self.after = after
         self.sender = None if sender is None else normalize_phone(sender, "sender")
         self.itnio_conn_id = check_name("itnio_conn_id", itnio_conn_id)
-        self._wanted = None if self.sender is None else frozenset(spellings(self.sender))
-        self._problem = ""
+        self._senders = None if self.sender is None else frozenset(spellings(self.sender))
+        self._last_problem = ""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each response of the receiver with messages, forever."""
-        cursor = kept = await self._first_cursor()
+        cursor = stored_cursor = await self._load_cursor()
         while True:
             asked_at = time.monotonic()
             try:
-                hook = await _hook_of(self.itnio_conn_id)
-                answer = await hook.aincoming(cursor, wait=LONGEST_WAIT)
+                hook = await _get_hook(self.itnio_conn_id)
+                response = await hook.aincoming(cursor, wait=LONGEST_WAIT)
             except ItnioError as error:
                 self._log_once(f"{error}. The receiver is asked again every {AFTER_ERROR:g} s")
                 await asyncio.sleep(AFTER_ERROR)
                 continue
-            self._problem = ""
-            messages = [_as_json(one) for one in answer.messages if self._is_wanted(one)]
+            self._last_problem = ""
+            messages = [_as_json(message) for message in response.messages if self._is_wanted(message)]
             if messages:
-                yield _Event(payload={"messages": messages, "cursor": answer.cursor})
-            news, cursor = answer.cursor != cursor, answer.cursor
-            if cursor != kept and await self._keep(cursor, is_event=bool(messages)):
-                kept = cursor
-            early = asked_at + LONGEST_WAIT - time.monotonic()
-            if not news and early > 0:  # the receiver answered early: it is under load, or stops
-                await asyncio.sleep(min(early, AFTER_ERROR))
+                yield _Event(payload={"messages": messages, "cursor": response.cursor})
+            has_changed, cursor = response.cursor != cursor, response.cursor
+            if cursor != stored_cursor and await self._store_cursor(cursor, is_event=bool(messages)):
+                stored_cursor = cursor
+            remaining = asked_at + LONGEST_WAIT - time.monotonic()
+            if not has_changed and remaining > 0:  # the receiver answered early: it is under load, or stops
+                await asyncio.sleep(min(remaining, AFTER_ERROR))
 
     def _is_wanted(self, message: IncomingMessage) -> bool:
-        return self._wanted is None or message.sender in self._wanted
+        return self._senders is None or message.sender in self._senders
 
     # --- the cursor in the asset's state store --------------------------------------------------------------
 
     @property
     def _key(self) -> str:
         """The cursor's key: a hash of the trigger's arguments, so that it shows no phone number."""
-        mine = json.dumps(self.serialize(), sort_keys=True)
-        return f"itnio_incoming_{hashlib.sha256(mine.encode()).hexdigest()[:16]}"
+        arguments = json.dumps(self.serialize(), sort_keys=True)
+        return f"itnio_incoming_{hashlib.sha256(arguments.encode()).hexdigest()[:16]}"
 
-    async def _first_cursor(self) -> str | None:
+    async def _load_cursor(self) -> str | None:
         while (store := getattr(self, "asset_state_store", None)) is not None:
             try:
                 return str(await store.aget(self._key) or "") or self.after
@@ -288,12 +288,12 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
                 await asyncio.sleep(AFTER_ERROR)
         return self.after
 
-    async def _keep(self, cursor: str, *, is_event: bool) -> bool:
+    async def _store_cursor(self, cursor: str, *, is_event: bool) -> bool:
         """Store the cursor. Return whether it is stored, or can't be because there is no store."""
         if (store := getattr(self, "asset_state_store", None)) is None:
             return True
         if is_event:  # if the cursor was stored before its event, the event could be lost
-            await asyncio.sleep(_STORED)
+            await asyncio.sleep(_STORE_DELAY)
         try:
             await store.aset(self._key, cursor)
         except Exception as error:  # an error of Airflow
@@ -305,8 +305,8 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
     def _log_once(self, problem: str) -> None:
         """Log a problem, unless it is the same as the last one."""
-        if problem != self._problem:
-            self._problem = problem
+        if problem != self._last_problem:
+            self._last_problem = problem
             log.warning("%s", mask_phone_numbers(problem))
 
 

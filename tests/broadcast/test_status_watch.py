@@ -24,7 +24,7 @@ def test_each_message_has_a_separate_wait(monkeypatch):
 
     async def watched():
         hook = ItnioHook()
-        async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
+        async with AsyncClient(*hook.receiver_client_args(hook.account())) as client:
             watch = StatusWatch(client, "delivered", 100)
             watch.on_final = lambda position, status, late: settled.append((position, clock.now, late))
             watch.add("text", 0)
@@ -53,7 +53,7 @@ def test_a_second_message_with_the_same_id_is_refused_also_after_the_first_is_de
 
     async def watched():
         hook = ItnioHook()
-        async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
+        async with AsyncClient(*hook.receiver_client_args(hook.account())) as client:
             watch = StatusWatch(client, "delivered", 100)
             watch.on_final = lambda position, status, late: settled.append((position, status.status))
             problems = [watch.add("a", 0), watch.add("a", 1)]

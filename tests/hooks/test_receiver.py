@@ -309,9 +309,9 @@ def test_sending_ignores_an_invalid_receiver_url(connect, sandbox):
 def test_a_receiver_request_times_out_10_seconds_after_its_wait_at_most(connect, given, wait, timeout):
     connect(extra={"receiver_url": "http://127.0.0.1:1", "receiver_token": READ_TOKEN, "timeout": given})
     hook = ItnioHook()
-    assert hook.way_to_receiver(hook.account(), wait)[1].timeout == timeout
+    assert hook.receiver_client_args(hook.account(), wait)[1].timeout == timeout
     for within in (1.0, 7.0, 1000.0):
-        settings = hook.way_to_receiver(hook.account(), wait, within)[1]
+        settings = hook.receiver_client_args(hook.account(), wait, within)[1]
         assert settings.timeout == min(timeout, within)
         assert settings.connect_timeout == min(5.0, within)
 

@@ -183,7 +183,7 @@ def test_the_trigger_and_the_record_contain_no_option_code(store, sandbox, conne
 def test_a_hanging_receiver_is_waited_for_once_for_all_recipients(
     sandbox, receiver, connect, monkeypatch, caplog
 ):
-    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
+    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._RESPONSE_TIMEOUT", 3.0)
     people = [f"86152000001{n:02d}" for n in range(20)]
     with proxy_of(receiver) as proxy:
         proxy.hangs_at = "/v1/window"

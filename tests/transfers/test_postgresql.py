@@ -64,7 +64,7 @@ def test_rows_are_fetched_in_parts(warehouse, monkeypatch, sandbox):
     """A server-side cursor returns them in parts; the second part is fetched after the first."""
     from airflow_provider_itnio.transfers import _rows
 
-    monkeypatch.setattr(_rows, "_AT_ONCE", 2)
+    monkeypatch.setattr(_rows, "_FETCH_SIZE", 2)
     open_ones = "(SELECT count(*) FROM pg_cursors WHERE name = 'whatsapp_rows')"
     asked = f"SELECT {open_ones} AS c FROM generate_series(1, 5)"
     report(sql=asked, recipient=NUMBER, text="{{ rows | map(attribute='c') | join(',') }}").once()

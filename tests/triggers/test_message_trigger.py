@@ -28,8 +28,8 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(autouse=True)
 def asks(connect, receiver, monkeypatch):
     monkeypatch.setattr(whatsapp, "AFTER_ERROR", 0.05)
-    monkeypatch.setattr(whatsapp, "_STORED", 0.05)
-    monkeypatch.setattr(whatsapp, "_SHARED_FOR", 0.05)  # some tests change the connection
+    monkeypatch.setattr(whatsapp, "_STORE_DELAY", 0.05)
+    monkeypatch.setattr(whatsapp, "_HOOK_TTL", 0.05)  # some tests change the connection
     connect(extra=receiver.extra)
 
 
@@ -216,7 +216,7 @@ def test_each_trigger_has_a_separate_cursor_whose_key_contains_no_number(receive
 
 
 def test_a_cursor_is_stored_only_after_its_event_was_taken(receiver, monkeypatch):
-    monkeypatch.setattr(whatsapp, "_STORED", 600)
+    monkeypatch.setattr(whatsapp, "_STORE_DELAY", 600)
     store = AssetStateStore()
     before = events_of(WhatsAppMessageTrigger(), 1, lambda: written(receiver, ANA, "crash"), store=store)
     again = events_of(WhatsAppMessageTrigger(), 1, store=store)  # the first event may be lost

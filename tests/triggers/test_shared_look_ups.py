@@ -43,7 +43,7 @@ def test_concurrent_triggers_look_their_connection_up_once(connect, receiver, mo
 
 def test_a_connection_is_looked_up_again_after_a_while(connect, receiver, monkeypatch):
     connect(extra=receiver.extra)
-    monkeypatch.setattr(whatsapp, "_SHARED_FOR", -1.0)
+    monkeypatch.setattr(whatsapp, "_HOOK_TTL", -1.0)
     assert look_ups_and_masks(monkeypatch, 5)[0] == 5
 
 
