@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_itnio.api.checks import check_link_options
 from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import (
-    IF_IT_IS_THERE,
+    LOOKUP_HINT,
     ConfigurationError,
     FileUnavailableError,
     InvalidMessageError,
@@ -27,7 +27,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.api.links import is_signed, private_host, signatures_in
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.api.time_limit import within
+from airflow_provider_itnio.api.time_limit import run_with_timeout
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.models.media_in_message import MediaInMessage
@@ -100,7 +100,7 @@ class MessageFiles:
         if self._failure:
             raise FileUnavailableError(self._failure)
         try:
-            return within(self._timeout, work)
+            return run_with_timeout(self._timeout, work)
         except FileUnavailableError as error:
             self._failure = str(error)
             raise
@@ -305,7 +305,7 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
     except AirflowNotFoundException:
         raise FileUnavailableError(
             f"{where} can't be opened: there is no Airflow connection with the id before the @. Add it, or "
-            f"remove the id and the @ to use the worker's own credentials. {IF_IT_IS_THERE}"
+            f"remove the id and the @ to use the worker's own credentials. {LOOKUP_HINT}"
         ) from None
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())

@@ -22,9 +22,9 @@ from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.errors import ItnioError, NotSentError, RefusedError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
-from airflow_provider_itnio.api.protocol import HEADERS, AnyProtocol, Protocol, Request
+from airflow_provider_itnio.api.protocol import HEADERS, ClientProtocol, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE, Response
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
@@ -32,35 +32,35 @@ from airflow_provider_itnio.api.sockets import look_up
 
 Result = TypeVar("Result")
 
-_RAW_LIMIT: Final = 16 * ANSWER_LIMIT
+_MAX_RAW_SIZE: Final = 16 * MAX_BODY_SIZE
 """Bytes of an answer on the wire. With chunks of one byte each they are six times its body."""
 
 
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_cancelled_before", "connection", "is_late", "task")
+    __slots__ = ("_cancelled_before", "connection", "is_expired", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
         self._cancelled_before = self.task.cancelling()
         self.connection: Any = None
         """The connection it uses. While it is ``None``, nothing has been sent."""
-        self.is_late = False
+        self.is_expired = False
 
-    def end_late(self) -> None:
+    def abort(self) -> None:
         """Abort it at its deadline."""
-        self.is_late = True
+        self.is_expired = True
         if self.connection.transport is not None:
             self.connection.transport.abort()
         self.task.cancel()
 
-    def ended_by(self, error: BaseException) -> BaseException:
+    def error_for(self, error: BaseException) -> BaseException:
         """Return why it ended: ``TimeoutError`` at its deadline, unless its task was cancelled as well."""
-        if not self.is_late:
+        if not self.is_expired:
             return error
-        is_ours = self.task.uncancel() <= self._cancelled_before
-        if isinstance(error, Exception) or (is_ours and isinstance(error, asyncio.CancelledError)):
+        was_not_cancelled = self.task.uncancel() <= self._cancelled_before
+        if isinstance(error, Exception) or (was_not_cancelled and isinstance(error, asyncio.CancelledError)):
             return TimeoutError("timed out")
         return error
 
@@ -73,30 +73,30 @@ class _Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ends: dict[_Exchange, float] = {}  # in their order
-        self._alarm: asyncio.TimerHandle | None = None
+        self._ends_by_exchange: dict[_Exchange, float] = {}  # in their order
+        self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, exchange: _Exchange) -> None:
+    def start(self, exchange: _Exchange) -> None:
         """Start the deadline of an exchange."""
         loop = asyncio.get_running_loop()
-        self._ends[exchange] = ends_at = loop.time() + self._seconds
-        if self._alarm is None:
-            self._alarm = loop.call_at(ends_at, self._end_late_ones)
+        self._ends_by_exchange[exchange] = ends_at = loop.time() + self._seconds
+        if self._timer is None:
+            self._timer = loop.call_at(ends_at, self._abort_expired)
 
-    def end(self, exchange: _Exchange) -> None:
+    def stop(self, exchange: _Exchange) -> None:
         """Drop the deadline of an exchange."""
-        self._ends.pop(exchange, None)
+        self._ends_by_exchange.pop(exchange, None)
 
-    def _end_late_ones(self) -> None:
+    def _abort_expired(self) -> None:
         loop = asyncio.get_running_loop()
-        self._alarm = None
-        while self._ends:
-            exchange, ends_at = next(iter(self._ends.items()))
+        self._timer = None
+        while self._ends_by_exchange:
+            exchange, ends_at = next(iter(self._ends_by_exchange.items()))
             if ends_at > loop.time():
-                self._alarm = loop.call_at(ends_at, self._end_late_ones)
+                self._timer = loop.call_at(ends_at, self._abort_expired)
                 break
-            del self._ends[exchange]
-            exchange.end_late()
+            del self._ends_by_exchange[exchange]
+            exchange.abort()
 
 
 class _Handler(ResponseHandler):
@@ -110,7 +110,7 @@ class _Handler(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
-        if self.received <= _RAW_LIMIT:
+        if self.received <= _MAX_RAW_SIZE:
             super().data_received(data)
         elif self.transport is not None:
             self.transport.abort()
@@ -135,7 +135,7 @@ class _Connector(aiohttp.TCPConnector):
         connection.protocol.received = 0
         exchange = _EXCHANGE.get()
         exchange.connection = connection
-        self._deadlines.begin(exchange)
+        self._deadlines.start(exchange)
         return connection
 
 
@@ -164,17 +164,17 @@ class AsyncClient:
         invalid. They are checked here, before any request.
     """
 
-    def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
+    def __init__(self, protocol: ClientProtocol, settings: ClientSettings) -> None:
         self.wait_before_retry: Callable[[float], Awaitable[None]] = _sleep
         """Waits the given seconds between two requests for one message; 0 after an answer that corrected the
         clock, because the second request follows at once."""
         self._settings = settings
         self._protocol = protocol
-        self._tries = retry_options(self._settings)
+        self._retry_options = retry_options(self._settings)
         self._route = Route.of(self._settings)
         self._proxy = None if self._route.proxy is None else URL(self._route.proxy.geturl())
         self._deadlines = _Deadlines(self._settings.timeout)
-        self._addresses: dict[str, URL] = {}
+        self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -182,7 +182,7 @@ class AsyncClient:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the client."""
         await self.close()
@@ -202,68 +202,68 @@ class AsyncClient:
         :raises ItnioError: the error that the protocol maps the answer to.
         """
         try:
-            return await self._try(request, delivery)
+            return await self._attempt(request, delivery)
         except (NotSentError, RefusedError) as error:
             if isinstance(error, RefusedError) and not self._settings.retry_refused:
                 raise
             first: ItnioError | None = error
 
-        async def again() -> Result:
+        async def retry() -> Result:
             # The attempt above counts as the first. Nearly every message is accepted at once, and skips
             # tenacity's overhead this way.
             nonlocal first
             if first is not None:
                 error, first = first, None
                 raise error
-            return await self._try(request, delivery)
+            return await self._attempt(request, delivery)
 
-        return await AsyncRetrying(**self._tries, sleep=self.wait_before_retry)(again)
+        return await AsyncRetrying(**self._retry_options, sleep=self.wait_before_retry)(retry)
 
-    async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
-        answer = await self._ask(request)
-        if self._protocol.sets_clock(request, answer):
+    async def _attempt(self, request: Request[Result], delivery: Delivery) -> Result:
+        response = await self._send_request(request)
+        if self._protocol.sets_clock(request, response):
             offset = self._protocol.clock.offset
             await self.wait_before_retry(0)
-            answer = await self._ask(request)
-            self._protocol.judge_clock(request, answer, offset)
-        return self._protocol.result(request, answer, delivery)
+            response = await self._send_request(request)
+            self._protocol.confirm_clock(request, response, offset)
+        return self._protocol.result(request, response, delivery)
 
-    async def _ask(self, request: Request[Any]) -> Response:
+    async def _send_request(self, request: Request[Any]) -> Response:
         exchange = _Exchange()
         _EXCHANGE.set(exchange)
         try:
             return await self._exchange(request)
         except BaseException as error:
-            has_left = exchange.connection is not None
-            ended = self._protocol.failure(exchange.ended_by(error), request, has_left=has_left)
+            has_started = exchange.connection is not None
+            failure = self._protocol.failure(exchange.error_for(error), request, has_started=has_started)
         finally:
-            self._deadlines.end(exchange)
-        raise ended  # outside of the handler, so that the library's error with the request is no context
+            self._deadlines.stop(exchange)
+        raise failure  # outside of the handler, so that the library's error with the request is no context
 
     async def _exchange(self, request: Request[Any]) -> Response:
-        async with self._opened().request(
+        async with self._get_session().request(
             request.method,
-            self._address_of(request.path),
+            self._url(request.path),
             data=request.body,
             headers=self._protocol.signed_headers(),
             allow_redirects=False,
-            **self._through_proxy(),
+            **self._proxy_options(),
         ) as response:
             return Response(response.status, response.headers, await _body(response))
 
-    def _through_proxy(self) -> dict[str, Any]:
+    def _proxy_options(self) -> dict[str, Any]:
         return {} if self._proxy is None else {"proxy": self._proxy, "proxy_headers": self._proxy_headers()}
 
     def _proxy_headers(self) -> dict[str, str]:
         authorization = self._route.proxy_authorization
         return {"Proxy-Authorization": authorization.reveal()} if authorization else {}
 
-    def _address_of(self, path: str) -> URL:
-        if path not in self._addresses:
-            self._addresses[path] = URL(f"{self._route.base_url.geturl()}/{path}", encoded=True)
-        return self._addresses[path]
+    def _url(self, path: str) -> URL:
+        if path not in self._urls:
+            self._urls[path] = URL(f"{self._route.base_url.geturl()}/{path}", encoded=True)
+        return self._urls[path]
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             is_plain = self._route.base_url.scheme == "http"
             self._session = aiohttp.ClientSession(
@@ -341,12 +341,12 @@ class ItnioAsyncClient(AsyncClient):
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     length = response.content_length
-    if length is not None and length <= ANSWER_LIMIT:
+    if length is not None and length <= MAX_BODY_SIZE:
         return await response.read()
     body = bytearray()
-    async for part in response.content.iter_any():
-        body += part
-        if len(body) > ANSWER_LIMIT:
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY_SIZE:
             break
     return bytes(body)
 
@@ -355,6 +355,6 @@ async def _sleep(seconds: float) -> None:
     """Wait between two attempts; mark a cancellation in here as one before the message was sent."""
     try:
         await asyncio.sleep(seconds)
-    except asyncio.CancelledError as ended:
-        mark_as_not_sent(ended)
+    except asyncio.CancelledError as error:
+        mark_as_not_sent(error)
         raise

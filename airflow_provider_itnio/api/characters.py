@@ -18,11 +18,11 @@ BLANKS: Final = r" \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 SLASHES: Final = r"/\u2044\u2215\uff0f"
 DOTS: Final = r".\u00b7\u2024\u2027\uff0e"
 MARKS: Final = r"()\uff08\uff09\-\u058a\u05be\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d" + DOTS + SLASHES
-INVISIBLE_ONES: Final = f"[{INVISIBLE}]+"
+INVISIBLE_RUN: Final = f"[{INVISIBLE}]+"
 """A pattern, compiled when it is first used: most DAG files do not need it."""
 
 
-def shows_nothing(text: str) -> bool:
+def is_invisible(text: str) -> bool:
     """Return whether a text contains only whitespace and invisible characters."""
     return re.fullmatch(rf"[\s{INVISIBLE}]*", text) is not None
 
@@ -36,7 +36,7 @@ def show_invisible(text: str) -> str:
         return text
     return "".join(
         character
-        if (character.isprintable() and not re.match(INVISIBLE_ONES, character)) or character.isspace()
+        if (character.isprintable() and not re.match(INVISIBLE_RUN, character)) or character.isspace()
         else f"<U+{ord(character):04X}>"
         for character in text
     )

@@ -19,7 +19,7 @@ STATUS_ORDER: Final = ("none", "sent", "delivered", "read")
 REACHABLE: Final = STATUS_ORDER[1:]
 """Statuses that a task can wait for."""
 
-_LONGEST_SHOWN: Final = 1e9
+_MAX_SHOWN_SECONDS: Final = 1e9
 """Seconds, about 30 years, up to which an error also shows the time in days."""
 
 Kind = TypeVar("Kind", int, float)
@@ -74,7 +74,7 @@ def check_seconds(name: str, value: object, lowest: float, highest: float) -> fl
     if number is not None and lowest <= number <= highest:
         return number
     given = describe_number(seconds if number is not None else value)
-    if number is not None and 0 < number < _LONGEST_SHOWN:
+    if number is not None and 0 < number < _MAX_SHOWN_SECONDS:
         given = _span(number) if isinstance(value, timedelta) else f"{given} ({_span(number)})"
     raise InvalidParameterError(
         f"{name}: must be a number from {lowest:.15g} to {highest:.15g} (seconds, {_span(highest)} at most, "
@@ -106,7 +106,7 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """
     word = None if _is_enum(value) else plain_scalar(value)
     if type(word) is not str or word not in choices:
-        raise InvalidParameterError(f"{name}: must be one of {', '.join(choices)}; {_given(value)}")
+        raise InvalidParameterError(f"{name}: must be one of {', '.join(choices)}; {_describe_given(value)}")
 
 
 def check_name(name: str, value: object) -> str:
@@ -139,14 +139,14 @@ def check_flag(name: str, value: object) -> None:
     :raises InvalidParameterError: if it is something else, such as the text "no".
     """
     if _is_enum(value) or type(plain_scalar(value)) is not bool:  # an enum is always true
-        raise InvalidParameterError(f"{name}: must be True or False, {_given(value)}")
+        raise InvalidParameterError(f"{name}: must be True or False, {_describe_given(value)}")
 
 
 def _is_enum(value: object) -> bool:
     return issubclass(type(value), Enum)  # isinstance reads value.__class__, which may raise
 
 
-def _given(value: object) -> str:
+def _describe_given(value: object) -> str:
     return f"{'an enum in place of its .value ' if _is_enum(value) else ''}{describe_value(value)} given"
 
 

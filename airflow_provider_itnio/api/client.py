@@ -18,14 +18,14 @@ from airflow_provider_itnio.api.connection import TimedSession
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
-from airflow_provider_itnio.api.protocol import AnyProtocol, Protocol, Request
+from airflow_provider_itnio.api.protocol import ClientProtocol, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import Response
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 
-_KEPT_AT_MOST: Final = 32
+_MAX_SHARED_CLIENTS: Final = 32
 
 Result = TypeVar("Result")
 
@@ -41,7 +41,7 @@ class BlockingClient:
         invalid. They are checked here, before any request.
     """
 
-    def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
+    def __init__(self, protocol: ClientProtocol, settings: ClientSettings) -> None:
         self._settings = settings
         self._protocol = protocol
         self._route = Route.of(settings)
@@ -53,7 +53,7 @@ class BlockingClient:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the client."""
         self.close()
@@ -74,37 +74,37 @@ class BlockingClient:
         session: TimedSession | None = None
         try:
             session = self._session()
-            session.has_left = False
-            result: Result = self._retrying(self._try, request, delivery)
-        except BaseException as ended:  # a signal handler may raise anywhere, also while a retry is logged
-            if session is None or not session.has_left:
-                mark_as_not_sent(ended)
+            session.has_started = False
+            result: Result = self._retrying(self._attempt, request, delivery)
+        except BaseException as error:  # a signal handler may raise anywhere, also while a retry is logged
+            if session is None or not session.has_started:
+                mark_as_not_sent(error)
             raise
         return result
 
-    def _try(self, request: Request[Result], delivery: Delivery) -> Result:
-        _waiting.is_on = False  # a signal may have ended the last wait before its finally clause
+    def _attempt(self, request: Request[Result], delivery: Delivery) -> Result:
+        _wait_state.is_waiting = False  # a signal may have ended the last wait before its finally clause
         session = self._session()
-        answer = self._ask(request)
-        if self._protocol.sets_clock(request, answer):
-            session.has_left = False
+        response = self._send_request(request)
+        if self._protocol.sets_clock(request, response):
+            session.has_started = False
             offset = self._protocol.clock.offset
-            answer = self._ask(request)
-            self._protocol.judge_clock(request, answer, offset)
+            response = self._send_request(request)
+            self._protocol.confirm_clock(request, response, offset)
         try:
-            return self._protocol.result(request, answer, delivery)
+            return self._protocol.result(request, response, delivery)
         except NotSentError:
-            session.has_left = False
+            session.has_started = False
             raise
 
-    def _ask(self, request: Request[Any]) -> Response:
+    def _send_request(self, request: Request[Any]) -> Response:
         session = self._session()
         try:
             return session.exchange(request, self._protocol.signed_headers)
         except BaseException as error:
-            ended = self._protocol.failure(_reason(error), request, has_left=session.has_left)
+            failure = self._protocol.failure(_reason(error), request, has_started=session.has_started)
             session.close()
-        raise ended  # outside of the handler, so that the library's error with the request is no context
+        raise failure  # outside of the handler, so that the library's error with the request is no context
 
     def _session(self) -> TimedSession:
         """Return this thread's session, which belongs to this process."""
@@ -182,15 +182,15 @@ def _reason(error: BaseException) -> BaseException:
     return error
 
 
-_waiting = threading.local()
+_wait_state = threading.local()
 
 
 def _wait(seconds: float) -> None:
-    _waiting.is_on = True
+    _wait_state.is_waiting = True
     try:
         time.sleep(seconds)
     finally:
-        _waiting.is_on = False
+        _wait_state.is_waiting = False
 
 
 def cancel_wait() -> None:
@@ -198,11 +198,11 @@ def cancel_wait() -> None:
 
     :raises NotSentError: if it waits, since no part of the message has been sent.
     """
-    if getattr(_waiting, "is_on", False):
+    if getattr(_wait_state, "is_waiting", False):
         raise NotSentError("The message was not sent: the task was ended from outside between two attempts")
 
 
-_kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
+_shared_clients: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
 
 
 def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
@@ -213,10 +213,10 @@ def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioCl
     :raises ConfigurationError: as :class:`ItnioClient` does.
     """
     key = (os.getpid(), credentials, settings)
-    client = _kept.get(key)
+    client = _shared_clients.get(key)
     if client is None:
         # No lock, since a fork could copy it locked. Of two threads, the first to store its client wins.
-        client = _kept.setdefault(key, ItnioClient(credentials, settings))
-        for old in list(_kept)[:-_KEPT_AT_MOST]:
-            _kept.pop(old, None)
+        client = _shared_clients.setdefault(key, ItnioClient(credentials, settings))
+        for old in list(_shared_clients)[:-_MAX_SHARED_CLIENTS]:
+            _shared_clients.pop(old, None)
     return client

@@ -18,13 +18,13 @@ class ServerClock:
         self._now = now
         self.offset: float = 0.0
         """Seconds the server is ahead of this machine; negative if it is behind."""
-        self._helped: float = 0.0
+        self._confirmed_offset: float = 0.0
 
     def now(self) -> float:
         """Return the server's Unix time in seconds, as far as it is known."""
         return self._now() + self.offset
 
-    def set_by(self, date: str | None) -> bool:
+    def set_from_date(self, date: str | None) -> bool:
         """Set the time from the ``Date`` header of an answer that rejects a request's timestamp.
 
         Without a valid date, go back to this machine's clock.
@@ -32,26 +32,26 @@ class ServerClock:
         :param date: the header's text, ``None`` if the answer had none.
         :return: whether the time has changed.
         """
-        at = seconds_of_date(date)
+        at = parse_http_date(date)
         if at is None:
-            before, self.offset, self._helped = self.offset, 0.0, 0.0
+            before, self.offset, self._confirmed_offset = self.offset, 0.0, 0.0
             return before != 0
         self.offset = at - self._now()
         return True
 
-    def judge(self, offset: float, *, helped: bool) -> None:
+    def confirm(self, offset: float, *, accepted: bool) -> None:
         """Keep the offset if the server accepted it; else go back to the last offset that it accepted.
 
         :param offset: the offset that a request was signed with after the clock was set.
-        :param helped: whether the server accepted that request's timestamp.
+        :param accepted: whether the server accepted that request's timestamp.
         """
-        if helped:
-            self._helped = offset
+        if accepted:
+            self._confirmed_offset = offset
         elif self.offset == offset:  # no other request has set it meanwhile
-            self.offset = self._helped
+            self.offset = self._confirmed_offset
 
 
-def seconds_of_date(date: str | None) -> float | None:
+def parse_http_date(date: str | None) -> float | None:
     """Read an HTTP date.
 
     :return: Unix time in seconds, ``None`` if it is not a date.

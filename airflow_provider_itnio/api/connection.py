@@ -14,11 +14,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_itnio.api.network import Route
 from airflow_provider_itnio.api.protocol import HEADERS, Request
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE, Response
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.sockets import TimedSocket, connect
 
-_PART: Final = 65536
+_CHUNK_SIZE: Final = 65536
 
 
 class TimedSession:
@@ -35,9 +35,9 @@ class TimedSession:
         self.pid = os.getpid()
         self.used_at = time.monotonic()
         """When it was last used, in seconds of ``time.monotonic``."""
-        self.has_left = False
+        self.has_started = False
         """Whether something was sent, and no answer has proved that it was not accepted."""
-        self._pools = _pools(route, self)
+        self._pool_manager = _pool_manager(route, self)
 
     def exchange(self, request: Request[Any], signed_headers: Callable[[], Mapping[str, str]]) -> Response:
         """Send a request and read its answer in parts, without decompressing it.
@@ -48,7 +48,7 @@ class TimedSession:
         :param signed_headers: returns the headers that sign it.
         """
         try:
-            answer = self._pools.urlopen(
+            response = self._pool_manager.urlopen(
                 request.method,
                 f"{self.settings.base_url}/{request.path}",
                 body=request.body,
@@ -62,18 +62,18 @@ class TimedSession:
             self.used_at = time.monotonic()
         try:
             body = bytearray()
-            while len(body) <= ANSWER_LIMIT and (part := answer.read(_PART, decode_content=False)):
-                body += part
-            return Response(answer.status, answer.headers, bytes(body))
+            while len(body) <= MAX_BODY_SIZE and (chunk := response.read(_CHUNK_SIZE, decode_content=False)):
+                body += chunk
+            return Response(response.status, response.headers, bytes(body))
         finally:
-            answer.close()
+            response.close()
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
-        self._pools.clear()
+        self._pool_manager.clear()
 
 
-class _Answer(HTTPResponse):
+class _Response(HTTPResponse):
     """Skips interim answers (1xx); http.client itself skips only ``100 Continue``."""
 
     def begin(self) -> None:
@@ -86,11 +86,11 @@ class _Answer(HTTPResponse):
         self.headers.set_payload("")
 
 
-class _Timed(HTTPConnection):
+class _TimedConnection(HTTPConnection):
     """Connects within ``connect_timeout``, then sends and reads within ``timeout``."""
 
     session: TimedSession
-    response_class = _Answer
+    response_class = _Response
 
     def connect(self) -> None:
         try:
@@ -100,9 +100,9 @@ class _Timed(HTTPConnection):
             raise
 
     def _new_conn(self) -> TimedSocket:
-        ends_at = time.monotonic() + self.session.settings.connect_timeout
-        connected = connect(self._dns_host, self.port, ends_at)
-        connected.wait_no_longer()  # sets the timeout that the TLS handshake starts with
+        deadline = time.monotonic() + self.session.settings.connect_timeout
+        connected = connect(self._dns_host, self.port, deadline)
+        connected.apply_deadline()  # sets the timeout that the TLS handshake starts with
         return connected
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
@@ -110,16 +110,16 @@ class _Timed(HTTPConnection):
             self.connect()
         # For TLS to a proxy, urllib3 wraps the socket.
         timed: Any = getattr(self.sock, "socket", self.sock)
-        timed.ends_at = time.monotonic() + self.session.settings.timeout
-        self.session.has_left = True
+        timed.deadline = time.monotonic() + self.session.settings.timeout
+        self.session.has_started = True
         super().putrequest(*args, **kwargs)
 
 
-class _TimedTls(_Timed, HTTPSConnection):
+class _TimedTlsConnection(_TimedConnection, HTTPSConnection):
     pass
 
 
-def _pools(route: Route, session: TimedSession) -> urllib3.PoolManager:
+def _pool_manager(route: Route, session: TimedSession) -> urllib3.PoolManager:
     """Return a pool manager that keeps one connection open, verified with the route's TLS context."""
     options: dict[str, Any] = {
         "num_pools": 1,
@@ -138,12 +138,12 @@ def _pools(route: Route, session: TimedSession) -> urllib3.PoolManager:
             **options,
         )
     pools.pool_classes_by_scheme = {
-        "http": _pool_of(HTTPConnectionPool, _Timed, session),
-        "https": _pool_of(HTTPSConnectionPool, _TimedTls, session),
+        "http": _pool_class(HTTPConnectionPool, _TimedConnection, session),
+        "https": _pool_class(HTTPSConnectionPool, _TimedTlsConnection, session),
     }
     return pools
 
 
-def _pool_of(pool: type, connection: type, session: TimedSession) -> Any:
-    own = type(connection.__name__, (connection,), {"session": session})
-    return type(pool.__name__, (pool,), {"ConnectionCls": own})
+def _pool_class(pool: type, connection: type, session: TimedSession) -> Any:
+    connection_class = type(connection.__name__, (connection,), {"session": session})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection_class})

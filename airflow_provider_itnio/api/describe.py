@@ -11,8 +11,8 @@ from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import is_missing, plain_scalar, type_name
 
-_SHOWN: Final = 60
-_READ: Final = 500
+_MAX_SHOWN: Final = 60
+_MAX_READ: Final = 500
 """Characters of a value that are read. More than are shown, since masking shortens a text."""
 _FENCE: Final = "```"
 _WORD: Final = r"[\w-]{1,60}"
@@ -49,18 +49,18 @@ def describe_value(value: object) -> str:
     points. Never raises.
     """
     try:
-        return _described(plain_scalar(value))
+        return _describe(plain_scalar(value))
     except Exception:
         return f"a value of type {type_name(value)}"
 
 
-def _described(value: Any) -> str:
+def _describe(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        text = value[:_READ]
+        text = value[:_MAX_READ]
         text = mask_phone_numbers(link_without_query(text) if "://" in text else text)
-        return repr(truncate(show_invisible(text), _SHOWN))
+        return repr(truncate(show_invisible(text), _MAX_SHOWN))
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"a list of {len(value)}"
     if isinstance(value, Mapping):
@@ -69,7 +69,7 @@ def _described(value: Any) -> str:
         return f"a missing value ({truncate(str(value), 20)})"
     if isinstance(value, Number):
         try:
-            return truncate(mask_phone_numbers(str(value)[:_READ]), _SHOWN)
+            return truncate(mask_phone_numbers(str(value)[:_MAX_READ]), _MAX_SHOWN)
         except ValueError:  # more digits than Python writes
             return "a number too large"
     return f"a value of type {type_name(value)}"
@@ -81,11 +81,11 @@ def describe_address(address: str, limit: int = 100) -> str:
     :param address: the address.
     :param limit: the most characters to show.
     """
-    address = address[:_READ]
-    scheme, mark, rest = address.partition("://")
+    address = address[:_MAX_READ]
+    scheme, separator, rest = address.partition("://")
     conn_id, at, _ = rest.partition("/")[0].rpartition("@")
-    bare = link_without_query(address).removeprefix(f"{scheme}{mark}")
-    shown = f"{scheme}{mark}{'…' if ':' in conn_id else conn_id}{at}{bare}"
+    bare = link_without_query(address).removeprefix(f"{scheme}{separator}")
+    shown = f"{scheme}{separator}{'…' if ':' in conn_id else conn_id}{at}{bare}"
     return repr(truncate(show_invisible(mask_phone_numbers(shown)), limit))
 
 
@@ -101,7 +101,7 @@ def describe_keys(keys: Collection[object]) -> str:
     """List keys of an object or names of columns, as many as fit into an error."""
     shown: list[str] = []
     for key in keys:
-        if sum(map(len, shown)) > _SHOWN:
+        if sum(map(len, shown)) > _MAX_SHOWN:
             break
         shown.append(describe_key(key))
     more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
@@ -117,7 +117,7 @@ def closest_key(name: str, known: Iterable[object], at_least: float = 0.7) -> st
     """
     from difflib import get_close_matches
 
-    by_lower = {each.lower(): each for each in known if isinstance(each, str)}
+    by_lower = {key.lower(): key for key in known if isinstance(key, str)}
     close = get_close_matches(name.lower(), by_lower, 1, cutoff=at_least)
     return by_lower[close[0]] if close else ""
 
@@ -125,6 +125,6 @@ def closest_key(name: str, known: Iterable[object], at_least: float = 0.7) -> st
 def link_without_query(link: str) -> str:
     """Remove query, fragment and user name from a link: they may contain a signature or password."""
     bare = link.partition("?")[0].partition("#")[0]
-    scheme, mark, rest = bare.partition("://")
+    scheme, separator, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"

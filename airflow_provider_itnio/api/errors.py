@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-_NAMED = 20
+_MAX_PROBLEMS = 20
 """How many broken rules an error lists; it counts the rest."""
 
 
@@ -45,10 +45,10 @@ class ItnioError(Exception):
     """The outcome of a broadcast's other messages, if the error of one message stopped the broadcast."""
 
     def __str__(self) -> str:
-        words = super().__str__()
+        text = super().__str__()
         if self.others:
-            words = f"{words}. {self.others}"
-        return f"{self.where}: {words}" if self.where else words
+            text = f"{text}. {self.others}"
+        return f"{self.where}: {text}" if self.where else text
 
 
 class InvalidMessageError(ItnioError, ValueError):
@@ -59,8 +59,8 @@ class InvalidMessageError(ItnioError, ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
-        more = len(problems) - _NAMED
-        super().__init__("; ".join(problems[:_NAMED]) + (f"; and {more:,} more" if more > 0 else ""))
+        more = len(problems) - _MAX_PROBLEMS
+        super().__init__("; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more:,} more" if more > 0 else ""))
         self.problems: tuple[str, ...] = problems
 
 
@@ -72,7 +72,7 @@ class ConfigurationError(ItnioError):
     """A connection, or one of its settings, is missing or invalid. Raised before anything is sent."""
 
 
-IF_IT_IS_THERE = "If it exists, Airflow or its secrets backend did not answer; see the log above"
+LOOKUP_HINT = "If it exists, Airflow or its secrets backend did not answer; see the log above"
 """Airflow raises the same error for a connection that does not exist and for one it could not look up."""
 
 
@@ -85,7 +85,7 @@ class ConnectionLookupError(ConfigurationError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message}. {IF_IT_IS_THERE}")
+        super().__init__(f"{message}. {LOOKUP_HINT}")
 
 
 class ReceiverAccessError(ConfigurationError):
@@ -169,7 +169,7 @@ class ReceiverError(ItnioError):
         self.http_status = http_status
 
 
-MAY_PASS = (ReceiverError, ReceiverAccessError, ConnectionLookupError)
+TRANSIENT = (ReceiverError, ReceiverAccessError, ConnectionLookupError)
 """Errors that do not end a wait: the receiver or a secrets backend is unreachable, restarts or has a new
 token."""
 
@@ -234,19 +234,19 @@ class PlatformError(RefusedError):
     """The fault is on the vendor's side."""
 
 
-def mark_as_not_sent(ended: BaseException) -> None:
+def mark_as_not_sent(error: BaseException) -> None:
     """Mark an error as one that interrupted a message before any part of its request was sent.
 
-    :param ended: a timeout of the task, a cancellation or Ctrl-C.
+    :param error: a timeout of the task, a cancellation or Ctrl-C.
     """
-    ended._itnio_not_sent = True  # type: ignore[attr-defined]
+    error._itnio_not_sent = True  # type: ignore[attr-defined]
 
 
-def is_marked_as_not_sent(ended: BaseException) -> bool:
+def is_marked_as_not_sent(error: BaseException) -> bool:
     """Return whether an error interrupted a message before any part of its request was sent.
 
     Between two attempts, and before there is a connection, it is certain that the message was not sent.
 
-    :param ended: the error that sending raised.
+    :param error: the error that sending raised.
     """
-    return getattr(ended, "_itnio_not_sent", False)
+    return getattr(error, "_itnio_not_sent", False)

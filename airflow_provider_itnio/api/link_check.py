@@ -16,9 +16,9 @@ from airflow_provider_itnio.api.errors import FileUnavailableError, InvalidMessa
 from airflow_provider_itnio.api.links import private_host
 from airflow_provider_itnio.api.models.media_rules import FIRST_BYTES, size_problem, type_problem
 
-_SECONDS: Final = 10.0
-_REDIRECTS: Final = 5
-_REDIRECTING: Final = (301, 302, 303, 307, 308)
+_TIMEOUT: Final = 10.0
+_MAX_REDIRECTS: Final = 5
+_REDIRECT_STATUSES: Final = (301, 302, 303, 307, 308)
 
 
 def check_link(link: str, kind: str, name: str | None, path: str) -> None:
@@ -32,40 +32,40 @@ def check_link(link: str, kind: str, name: str | None, path: str) -> None:
     :raises FileUnavailableError: if its server is unreachable at the moment.
     """
     where = f"{path}: {describe_value(link_without_query(link))}"
-    first_bytes, headers = _fetched(link, where)
+    first_bytes, headers = _fetch(link, where)
     size = _size(headers)
     problem = size_problem(kind, size) if size is not None else "" if first_bytes else "is empty"
     if not problem:
-        ending = unquote(urlsplit(link).path.rpartition("/")[2])
-        problem = type_problem(kind, name or ending, first_bytes, headers.get_content_type())
+        last_part = unquote(urlsplit(link).path.rpartition("/")[2])
+        problem = type_problem(kind, name or last_part, first_bytes, headers.get_content_type())
     if problem:
         raise InvalidMessageError(f"{where} {problem}")
 
 
-def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
-    deadline = time.monotonic() + _SECONDS
-    at = link
-    for _ in range(_REDIRECTS + 1):
+def _fetch(link: str, where: str) -> tuple[bytes, Headers]:
+    deadline = time.monotonic() + _TIMEOUT
+    url = link
+    for _ in range(_MAX_REDIRECTS + 1):
         failure: Exception | None = None
         try:
-            with _opener().open(_request(at), timeout=_SECONDS) as answer:
-                status, headers = answer.status, answer.headers
-                first_bytes = _first(answer, deadline) if status in (200, 206) else b""
+            with _opener().open(_request(url), timeout=_TIMEOUT) as response:
+                status, headers = response.status, response.headers
+                first_bytes = _read_first_bytes(response, deadline) if status in (200, 206) else b""
         except (OSError, HTTPException, ValueError) as error:
             failure = error
         if failure is not None:  # raised outside of the handler, so that the failure is no context
-            raise _unfetched(failure, where)
-        if status not in _REDIRECTING:
-            return _taken(status, first_bytes, headers, where)
-        at = _next(at, headers.get("Location") or "", where)
-    raise InvalidMessageError(f"{where} redirects more than {_REDIRECTS} times")
+            raise _fetch_error(failure, where)
+        if status not in _REDIRECT_STATUSES:
+            return _check_status(status, first_bytes, headers, where)
+        url = _redirect_target(url, headers.get("Location") or "", where)
+    raise InvalidMessageError(f"{where} redirects more than {_MAX_REDIRECTS} times")
 
 
-def _unfetched(failure: Exception, where: str) -> FileUnavailableError | InvalidMessageError:
+def _fetch_error(failure: Exception, where: str) -> FileUnavailableError | InvalidMessageError:
     name = type(failure).__name__
     if isinstance(failure, OSError):
-        words = f"{name}: {describe_value(str(failure))}"
-        return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {words}")
+        error_text = f"{name}: {describe_value(str(failure))}"
+        return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {error_text}")
     # The texts of these errors contain the link with its signature.
     if isinstance(failure, (InvalidURL, ValueError)):
         return InvalidMessageError(
@@ -74,7 +74,7 @@ def _unfetched(failure: Exception, where: str) -> FileUnavailableError | Invalid
     return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {name}")
 
 
-def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tuple[bytes, Headers]:
+def _check_status(status: int, first_bytes: bytes, headers: Headers, where: str) -> tuple[bytes, Headers]:
     if status in (200, 206):
         return first_bytes, headers
     if status == 416:  # there is no first byte
@@ -89,12 +89,12 @@ def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tup
     )
 
 
-def _next(at: str, location: str, where: str) -> str:
+def _redirect_target(url: str, location: str, where: str) -> str:
     # http.client decodes the header as Latin-1; its bytes are percent-encoded, as browsers do.
     location = quote(location, safe=punctuation, encoding="latin-1", errors="replace")
     try:
-        following = urljoin(at, location)
-        parts = urlsplit(following)
+        target = urljoin(url, location)
+        parts = urlsplit(target)
         is_link = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_link = False
@@ -102,27 +102,27 @@ def _next(at: str, location: str, where: str) -> str:
         raise InvalidMessageError(f"{where} does not redirect to an http:// or https:// link")
     if "@" in parts.netloc:
         raise InvalidMessageError(f"{where} redirects to a link with a user name; WhatsApp can't log in")
-    host = private_host(following)
-    if host and not private_host(at):
+    host = private_host(target)
+    if host and not private_host(url):
         raise InvalidMessageError(
             f"{where} redirects to {describe_value(host)}, an address that only this network knows"
         )
-    return following
+    return target
 
 
-def _first(answer: Any, deadline: float) -> bytes:
-    found = b""
-    while len(found) < FIRST_BYTES and (part := answer.read1(FIRST_BYTES - len(found))):
-        found += part
+def _read_first_bytes(response: Any, deadline: float) -> bytes:
+    data = b""
+    while len(data) < FIRST_BYTES and (chunk := response.read1(FIRST_BYTES - len(data))):
+        data += chunk
         if time.monotonic() > deadline:
             break
-    return found
+    return data
 
 
 def _size(headers: Headers) -> int | None:
-    whole = (headers.get("Content-Range") or "").rpartition("/")[2]
-    written = whole or ("" if headers.get("Content-Range") else headers.get("Content-Length") or "")
-    return int(written) if written.isascii() and written.isdigit() and len(written) < 20 else None
+    total = (headers.get("Content-Range") or "").rpartition("/")[2]
+    length = total or ("" if headers.get("Content-Range") else headers.get("Content-Length") or "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
 
 
 def _request(link: str) -> Request:

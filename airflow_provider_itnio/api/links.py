@@ -8,15 +8,15 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-WITH_FILES: Final = frozenset(("image", "audio", "video", "document", "sticker", "template"))
+TYPES_WITH_FILES: Final = frozenset(("image", "audio", "video", "document", "sticker", "template"))
 """The types of messages that may have a file."""
-_NOT_PUBLIC: Final = (
+_PRIVATE_SUFFIXES: Final = (
     *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
     *(".localdomain", ".corp", ".home", ".test", ".invalid"),
 )
 """Endings of names that no public name server resolves: RFC 6761, RFC 6762 appendix G, RFC 8375."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-_SIGNING: Final = ("x-amz-signature", "x-amz-security-token", "x-goog-signature", "signature", "sig")
+_SIGNED: Final = ("x-amz-signature", "x-amz-security-token", "x-goog-signature", "signature", "sig")
 """Query parameters that grant access to a file, of S3, Google and Azure."""
 
 
@@ -31,8 +31,8 @@ def private_host(link: str) -> str:
         return ""
     address = _address(host)
     if address is not None:
-        return "" if _reached(address).is_global else host
-    return host if "." not in host or host.endswith(_NOT_PUBLIC) else ""
+        return "" if _effective_address(address).is_global else host
+    return host if "." not in host or host.endswith(_PRIVATE_SUFFIXES) else ""
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
@@ -46,7 +46,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _effective_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address that an IPv6 address leads to, if any: mapped, 6to4 or NAT64 (RFC 6052)."""
     if isinstance(address, IPv4Address):
         return address
@@ -68,9 +68,9 @@ def signatures_in(link: str) -> set[str]:
 
     :param link: a signed link.
     """
-    found: set[str] = set()
+    signatures: set[str] = set()
     for parameter in urlsplit(link).query.split("&"):
         name, _, value = parameter.partition("=")
-        if value and name.lower() in _SIGNING:
-            found |= {value, unquote(value)}
-    return found
+        if value and name.lower() in _SIGNED:
+            signatures |= {value, unquote(value)}
+    return signatures

@@ -8,7 +8,7 @@ from typing import Final
 from airflow_provider_itnio.api.characters import (
     BLANKS,
     INVISIBLE,
-    INVISIBLE_ONES,
+    INVISIBLE_RUN,
     MARKS,
     PLUS,
     show_invisible,
@@ -19,7 +19,7 @@ _MIN_DIGITS: Final = 7
 
 # Compiled when they are first used: a valid message needs none of them.
 # Characters that may occur within a number, as people, libraries and terminals write it; no line break.
-_WITHIN: Final = (
+_SEPARATOR: Final = (
     rf"[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029\[\]{BLANKS}{PLUS}{MARKS}{INVISIBLE}"
     r"_~*\u0300-\u036f\u20d0-\u20ff\u2022\u301c\u30fb\uff3f\uff5e\ufffd]"
 )
@@ -32,10 +32,10 @@ _ESCAPE: Final = (
     rf"|\\{{1,8}}(?:u{_HEX}{{4}}|U{_HEX}{{8}}|[tvf])"
     rf"|&(?:\#\d{{1,7}}|\#[xX]{_HEX}{{1,6}}|[a-zA-Z]{{2,8}});|<U\+{_HEX}{{4,6}}>"
 )
-_TOKEN: Final = rf"\d|{_WITHIN}|{_ESCAPE}"
+_TOKEN: Final = rf"\d|{_SEPARATOR}|{_ESCAPE}"
 # Possessive, to avoid backtracking. At most 1,000 repetitions, since they need memory.
 _TOKENS: Final = rf"(?:\d|{_ESCAPE})(?:{_TOKEN}){{{_MIN_DIGITS - 1},1000}}+"
-_NUMBER_OF_TOKENS: Final = rf"d(?:s{{0,12}}d){{{_MIN_DIGITS - 1},}}"
+_NUMBER_KINDS: Final = rf"d(?:s{{0,12}}d){{{_MIN_DIGITS - 1},}}"
 _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NO_PHONE_NUMBER: Final = (
@@ -58,7 +58,7 @@ def mask_phone(number: str) -> str:
 
     :param number: any text that may be a phone number.
     """
-    marks = "".join(re.sub(INVISIBLE_ONES, "", number).split())
+    marks = "".join(re.sub(INVISIBLE_RUN, "", number).split())
     if len(marks) <= 4:
         return "*" * len(marks)
     return f"{show_invisible(marks[:2])}…{show_invisible(marks[-2:])}"
@@ -76,19 +76,19 @@ def mask_phone_numbers(text: str) -> str:
         return text
     masked: list[str] = []
     end = 0
-    for kept in re.finditer(_NO_PHONE_NUMBER, text):
-        masked += re.sub(_TOKENS, _shortened, text[end : kept.start()]), kept[0]
-        end = kept.end()
-    return "".join((*masked, re.sub(_TOKENS, _shortened, text[end:])))
+    for match in re.finditer(_NO_PHONE_NUMBER, text):
+        masked += re.sub(_TOKENS, _mask_run, text[end : match.start()]), match[0]
+        end = match.end()
+    return "".join((*masked, re.sub(_TOKENS, _mask_run, text[end:])))
 
 
-def _shortened(run: re.Match[str]) -> str:
+def _mask_run(run: re.Match[str]) -> str:
     """Shorten each number in a run of digits, characters that may occur within a number, and escapes."""
     tokens = re.findall(_TOKEN, run[0])
-    kinds = "".join(map(_kind_of, tokens))
+    kinds = "".join(map(_token_kind, tokens))
     shortened: list[str] = []
     end = 0
-    for number in re.finditer(_NUMBER_OF_TOKENS, kinds):
+    for number in re.finditer(_NUMBER_KINDS, kinds):
         positions = range(*number.span())
         first, second, *_, next_to_last, last = (tokens[at] for at in positions if kinds[at] == "d")
         shortened += *tokens[end : number.start()], f"{first}{second}…{next_to_last}{last}"
@@ -96,15 +96,15 @@ def _shortened(run: re.Match[str]) -> str:
     return "".join((*shortened, *tokens[end:]))
 
 
-def _kind_of(token: str) -> str:
+def _token_kind(token: str) -> str:
     """Classify a token: a digit (d), a character that may occur within a number (s), or another (x)."""
-    character = token if len(token) == 1 else _unescaped(token)
+    character = token if len(token) == 1 else _unescape(token)
     if len(character) == 1 and character.isdecimal():
         return "d"
-    return "s" if re.fullmatch(f"{_WITHIN}?", character) else "x"
+    return "s" if re.fullmatch(f"{_SEPARATOR}?", character) else "x"
 
 
-def _unescaped(escape: str) -> str:
+def _unescape(escape: str) -> str:
     if escape[0] == "&":
         import html  # nothing else needs it
 

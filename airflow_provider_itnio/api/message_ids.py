@@ -6,9 +6,9 @@ from typing import Final, TypeVar
 
 Owner = TypeVar("Owner")
 
-LONGEST_ID: Final = 128
+MAX_ID_LENGTH: Final = 128
 """Most characters of a message id."""
-UNUSABLE: Final = "(accepted; its id"
+UNUSABLE_ID: Final = "(accepted; its id"
 """How the text begins that replaces an unusable id. The reason follows."""
 
 
@@ -20,7 +20,7 @@ def message_id_problem(message_id: str, owner: Owner | None = None, other: Owner
     :param other: the owner of another message with the same id, if there is one.
     :return: the reason; empty if a task can wait for it.
     """
-    if message_id.startswith(UNUSABLE):
+    if message_id.startswith(UNUSABLE_ID):
         return f"can't be waited for {message_id}"
     if owner is not None and other is not None and owner != other:
         return "can't be waited for: Itniotech gave another message the same id"

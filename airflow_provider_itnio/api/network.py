@@ -16,7 +16,7 @@ import certifi
 
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError
-from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, checked_base_url, is_loopback
+from airflow_provider_itnio.api.settings import ClientSettings, check_base_url, check_proxy, is_loopback
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.sockets import TimedTlsSocket
 
@@ -24,8 +24,8 @@ IDLE_LIMIT: Final = 4.0
 """Seconds after which an idle socket is not reused: the server may have closed it, and then it is unknown
 whether a message sent through it has arrived."""
 
-_OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_REQUESTS_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,16 @@ class Route:
         :raises ConfigurationError: if the address, the proxy or a certificate bundle is invalid.
         """
         try:
-            base_url = urlsplit(checked_base_url(settings.base_url, allow_http=True))
+            base_url = urlsplit(check_base_url(settings.base_url, allow_http=True))
         except ConfigurationError as error:
             raise ConfigurationError(f"base_url: {error}") from None
-        url = Secret(settings.proxy) if settings.proxy else _proxy_of_environment(base_url.geturl())
-        proxy, authorization = (None, None) if url is None else _taken_apart(url)
+        url = Secret(settings.proxy) if settings.proxy else _environment_proxy(base_url.geturl())
+        proxy, authorization = (None, None) if url is None else _split_credentials(url)
         speaks_tls = base_url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
         return cls(base_url, proxy, authorization, tls_context() if speaks_tls else None)
 
 
-def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
+def _split_credentials(url: Secret) -> tuple[SplitResult, Secret | None]:
     check_proxy(url, "proxy:")
     parts = urlsplit(url.reveal())
     host = parts.netloc.rpartition("@")[2]
@@ -72,7 +72,7 @@ def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
     )
 
 
-def _proxy_of_environment(url: str) -> Secret | None:
+def _environment_proxy(url: str) -> Secret | None:
     """Return the environment's proxy for an address.
 
     ``NO_PROXY`` is obeyed, and a loopback address needs no proxy. Errors do not show the proxy's URL: it may
@@ -81,7 +81,7 @@ def _proxy_of_environment(url: str) -> Secret | None:
     parts = urlsplit(url)
     proxies = {name: Secret(proxy) for name, proxy in getproxies().items()}
     host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(parts.netloc) or _is_of_a_network(host, proxies.get("no")):
+    if is_loopback(host) or proxy_bypass(parts.netloc) or _is_in_network(host, proxies.get("no")):
         return None
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
@@ -92,7 +92,7 @@ def _proxy_of_environment(url: str) -> Secret | None:
     return proxy
 
 
-def _is_of_a_network(host: str, networks: Secret | None) -> bool:
+def _is_in_network(host: str, networks: Secret | None) -> bool:
     """Return whether an address is in one of the networks of ``NO_PROXY``, such as ``10.0.0.0/8``."""
     try:
         address = ip_address(host)
@@ -117,15 +117,15 @@ def tls_context(*, timed: bool = True) -> ssl.SSLContext:
     :param timed: whether its sockets have a deadline, which ``BlockingClient`` sets.
     :raises ConfigurationError: if the environment names a bundle that can't be read.
     """
-    named = next(((name, os.environ[name]) for name in _OF_REQUESTS if os.environ.get(name)), None)
-    return _context(named, tuple(os.environ.get(name) for name in _OF_OPENSSL), timed)
+    bundle = next(((name, os.environ[name]) for name in _REQUESTS_VARIABLES if os.environ.get(name)), None)
+    return _context(bundle, tuple(os.environ.get(name) for name in _OPENSSL_VARIABLES), timed)
 
 
 @lru_cache(maxsize=8)
 def _context(
-    bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...], timed: bool
+    bundle: tuple[str, str] | None, openssl_paths: tuple[str | None, ...], timed: bool
 ) -> ssl.SSLContext:
-    file, folders = of_openssl
+    file, folders = openssl_paths
     if bundle is None and (file or folders):
         bundle = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folders or "")
     name, path = bundle or ("certifi", certifi.where())
@@ -134,7 +134,7 @@ def _context(
             if not any(map(os.path.isdir, path.split(os.pathsep))):
                 raise NotADirectoryError("no such directory")
             context = ssl.create_default_context()
-        elif name in _OF_REQUESTS:
+        elif name in _REQUESTS_VARIABLES:
             is_folder = os.path.isdir(path)
             context = ssl.create_default_context(
                 cafile=None if is_folder else path, capath=path if is_folder else None

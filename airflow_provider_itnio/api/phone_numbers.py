@@ -10,14 +10,14 @@ import unicodedata
 from itertools import accumulate
 from typing import Any, Final
 
-from airflow_provider_itnio.api.characters import DOTS, INVISIBLE_ONES, MARKS, PLUS, SLASHES, show_invisible
+from airflow_provider_itnio.api.characters import DOTS, INVISIBLE_RUN, MARKS, PLUS, SLASHES, show_invisible
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.values import has_lost_digits, integral, is_missing, plain_scalar, type_name
 
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
-_COMPLETE: Final = 10
+_COMPLETE_DIGITS: Final = 10
 """Digits that may be a complete number: after a space or slash, more digits are a second number or another
 ending."""
 _ROUNDED: Final = 10**11
@@ -26,18 +26,18 @@ _ROUNDED: Final = 10**11
 NUMBER_SEPARATORS: Final = r",;\n\r\u060c\u061b\u3001\uff0c\uff1b"
 """Characters between two numbers in a text: commas and semicolons of any script, line breaks."""
 
-_WRITTEN_AROUND_DIGITS = re.compile(rf"[\s\[\]{MARKS}]+")
+_PUNCTUATION = re.compile(rf"[\s\[\]{MARKS}]+")
 _DOUBLE_ZERO = re.compile(rf"^[\s\[\]{MARKS}]*00")
 _TRUNK_ZERO = re.compile(r"(?<=\d)(\D*)[(\uff08]\s*0\s*[)\uff09]")
 _PLAIN = re.compile(rf"[1-9]\d{{{MIN_DIGITS - 1},{MAX_DIGITS - 1}}}", re.ASCII)
 # The most common spelling, such as +86 147-1800-4557. This makes a list of 100,000 three times as fast.
 _COMMON = re.compile(r"\+?[1-9][0-9]{0,3}(?: \(?[0-9]{1,5}\)?){0,5}(?:-[0-9]{1,5}){0,4}")
-_WITHOUT_MARKS = str.maketrans("", "", "+ ()-")
+_REMOVE_MARKS = str.maketrans("", "", "+ ()-")
 _DECIMAL = re.compile(rf"\D*(?:\d+[{DOTS}]0+|\d{{{MIN_DIGITS},}}[{DOTS}]\d+)\D*")
 _SCIENTIFIC = re.compile(rf"\D*\d[\d,{DOTS}]*[eE\uff25\uff45][{PLUS}]?\d+\D*")
-_BETWEEN_NUMBERS = re.compile(f"[{NUMBER_SEPARATORS}]")
-_BEFORE_ANOTHER = re.compile(rf"(?<=\d)[^\d{PLUS}]*[{PLUS}]")
-_BETWEEN_TOKENS = re.compile(rf"[\s{SLASHES}]+")
+_NUMBER_SEPARATOR = re.compile(f"[{NUMBER_SEPARATORS}]")
+_BEFORE_PLUS = re.compile(rf"(?<=\d)[^\d{PLUS}]*[{PLUS}]")
+_TOKEN_SEPARATOR = re.compile(rf"[\s{SLASHES}]+")
 _SLASH = re.compile(f"[{SLASHES}]")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -64,15 +64,15 @@ def normalize_phone(value: object, field: str = "recipient", *, if_several: str 
         if _PLAIN.fullmatch(value):
             return value
         if _COMMON.fullmatch(value) and "(0)" not in value:
-            digits = value.translate(_WITHOUT_MARKS)
+            digits = value.translate(_REMOVE_MARKS)
             if MIN_DIGITS <= len(digits) <= MAX_DIGITS:
                 return digits
     if field == "recipient":
         broadcast = "for several numbers use recipients of a broadcast, or .expand(recipient=[...])"
         if_several = if_several or broadcast
     try:
-        written = _as_text(value, field, if_several)
-        return _digits_of(written, field, if_several)
+        text = _as_text(value, field, if_several)
+        return _parse_digits(text, field, if_several)
     except InvalidMessageError:
         raise
     except Exception:  # data may raise anything when it is inspected
@@ -82,25 +82,25 @@ def normalize_phone(value: object, field: str = "recipient", *, if_several: str 
 
 
 def _as_text(value: Any, field: str, if_several: str) -> str:
-    whole = integral(value)
-    if whole is None and has_lost_digits(value):
+    number = integral(value)
+    if number is None and has_lost_digits(value):
         raise InvalidMessageError(
             f"{field}: must be a phone number, a {type_name(value)} that has lost digits given; "
             "give it as text or int"
         )
-    if whole is None:
+    if number is None:
         value = plain_scalar(value)
-        whole = integral(value)
-    if whole is not None:
-        if abs(whole) >= 10**30:  # Python does not convert the longest ones to text
+        number = integral(value)
+    if number is not None:
+        if abs(number) >= 10**30:  # Python does not convert the longest ones to text
             raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, far more given")
-        if whole >= _ROUNDED and not whole % 10**6 and not hasattr(value, "__index__"):
+        if number >= _ROUNDED and not number % 10**6 and not hasattr(value, "__index__"):
             raise InvalidMessageError(
                 f"{field}: must be a phone number, a {type_name(value)} ending in six zeros given "
-                f"({mask_phone(str(whole))}), as spreadsheets round numbers; "
+                f"({mask_phone(str(number))}), as spreadsheets round numbers; "
                 "give it as text with all its digits"
             )
-        return str(whole)
+        return str(number)
     if isinstance(value, (list, tuple, set, frozenset)):
         raise InvalidMessageError(
             f"{field}: one phone number, a list of {len(value)} given{_advice(if_several)}"
@@ -110,7 +110,7 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
         raise InvalidMessageError(f"{field}: a phone number is required, {given} given")
     if not isinstance(value, str):
         raise InvalidMessageError(f"{field}: must be a phone number as text, {type_name(value)} given")
-    text = re.sub(INVISIBLE_ONES, "", value).strip()
+    text = re.sub(INVISIBLE_RUN, "", value).strip()
     if not text:
         raise InvalidMessageError(f"{field}: a phone number is required, none given")
     if text.isascii():
@@ -122,59 +122,59 @@ def _advice(if_several: str) -> str:
     return f"; {if_several}" if if_several else ""
 
 
-def _digits_of(written: str, field: str, if_several: str) -> str:
-    shown = mask_phone(written)
-    if _DECIMAL.fullmatch(written):
+def _parse_digits(text: str, field: str, if_several: str) -> str:
+    masked = mask_phone(text)
+    if _DECIMAL.fullmatch(text):
         raise InvalidMessageError(
-            f"{field}: must be a phone number, a decimal number given ({shown}); "
+            f"{field}: must be a phone number, a decimal number given ({masked}); "
             "give it as text, so that no decimal point gets into it"
         )
-    if _SCIENTIFIC.fullmatch(written):
+    if _SCIENTIFIC.fullmatch(text):
         raise InvalidMessageError(
-            f"{field}: must be a phone number, one in scientific notation given ({shown}), as spreadsheets "
+            f"{field}: must be a phone number, one in scientific notation given ({masked}), as spreadsheets "
             "write long numbers; give it as text with all its digits"
         )
-    written = _TRUNK_ZERO.sub(r"\1", _DOUBLE_ZERO.sub("+", written))
-    if not _LETTER.search(written) and _are_several(written):
-        raise InvalidMessageError(f"{field}: one phone number, several given ({shown}){_advice(if_several)}")
-    digits = re.sub(f"^[{PLUS}]", "", _WRITTEN_AROUND_DIGITS.sub("", written))
-    if odd := re.search("[^0-9]", digits):
-        mark = show_invisible(odd[0])
-        given = f"{shown!r} given; {mark!r} is" if "…" in shown else f"{mark!r} given, which is"
+    text = _TRUNK_ZERO.sub(r"\1", _DOUBLE_ZERO.sub("+", text))
+    if not _LETTER.search(text) and _has_several_numbers(text):
+        raise InvalidMessageError(f"{field}: one phone number, several given ({masked}){_advice(if_several)}")
+    digits = re.sub(f"^[{PLUS}]", "", _PUNCTUATION.sub("", text))
+    if invalid := re.search("[^0-9]", digits):
+        mark = show_invisible(invalid[0])
+        given = f"{masked!r} given; {mark!r} is" if "…" in masked else f"{mark!r} given, which is"
         raise InvalidMessageError(
             f"{field}: must be a phone number of digits, for example +86 147-1800-4557; {given} not a digit"
         )
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
-        given = f"{len(digits)} given" + (f" ({shown})" if "…" in shown else "")
+        given = f"{len(digits)} given" + (f" ({masked})" if "…" in masked else "")
         raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {given}")
     if digits.startswith("0"):
         raise InvalidMessageError(
             f"{field}: must begin with the country code, as in +86 147-1800-4557; "
-            f"no country code begins with 0 ({shown})"
+            f"no country code begins with 0 ({masked})"
         )
     return digits
 
 
-def _are_several(written: str) -> bool:
+def _has_several_numbers(text: str) -> bool:
     """Return whether a text may be several numbers; joined, they could be the number of someone else.
 
     Spaces and slashes also occur within a number. They separate two if both sides are long enough to be a
     number, or if more digits follow a number that may be complete, as in ``+49 30 123456/57``.
     """
-    if any(len(_digits_in(written, between)) > 1 for between in (_BETWEEN_NUMBERS, _BEFORE_ANOTHER)):
+    if any(len(_count_digits(text, separator)) > 1 for separator in (_NUMBER_SEPARATOR, _BEFORE_PLUS)):
         return True
-    *before, _ = tokens = _digits_in(written, _BETWEEN_TOKENS) or [0]
-    if sum(digits >= MIN_DIGITS for digits in tokens) > 1 or max(before, default=0) >= _COMPLETE:
+    *before, _ = tokens = _count_digits(text, _TOKEN_SEPARATOR) or [0]
+    if sum(digits >= MIN_DIGITS for digits in tokens) > 1 or max(before, default=0) >= _COMPLETE_DIGITS:
         return True
-    *before, _ = parts = _digits_in(written, _SLASH) or [0]
-    return sum(before) >= _COMPLETE or any(
+    *before, _ = parts = _count_digits(text, _SLASH) or [0]
+    return sum(before) >= _COMPLETE_DIGITS or any(
         digits >= MIN_DIGITS and sum(parts) - digits >= MIN_DIGITS for digits in accumulate(before)
     )
 
 
-def _digits_in(written: str, between: re.Pattern[str]) -> list[int]:
+def _count_digits(text: str, separator: re.Pattern[str]) -> list[int]:
     """Return the count of digits in each part that has digits."""
-    return [digits for part in between.split(written) if (digits := len(_DIGIT.findall(part)))]
+    return [digits for part in separator.split(text) if (digits := len(_DIGIT.findall(part)))]
 
 
 def canonical_number(number: str) -> str:
@@ -202,15 +202,15 @@ def spellings(number: str) -> list[str]:
 
     :param number: digits only.
     """
-    one = canonical_number(number)
-    others = [f"521{one[2:]}", one[:2] + one[3:], one[:4] + one[5:]]  # Mexico, Argentina, Brazil
-    return [one, *(other for other in others if other != one and canonical_number(other) == one)]
+    main = canonical_number(number)
+    others = [f"521{main[2:]}", main[:2] + main[3:], main[:4] + main[5:]]  # Mexico, Argentina, Brazil
+    return [main, *(other for other in others if other != main and canonical_number(other) == main)]
 
 
-def split_numbers(written: str) -> list[str]:
+def split_numbers(text: str) -> list[str]:
     """Split a text with several numbers, without checking them.
 
-    :param written: numbers separated by commas, semicolons or line breaks.
+    :param text: numbers separated by commas, semicolons or line breaks.
     :return: one text for each number.
     """
-    return [entry for entry in _BETWEEN_NUMBERS.split(written) if entry.strip()]
+    return [entry for entry in _NUMBER_SEPARATOR.split(text) if entry.strip()]

@@ -21,12 +21,12 @@ from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
-from airflow_provider_itnio.api.http_errors import error_of, text_of
+from airflow_provider_itnio.api.http_errors import error_from_response, to_text
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
-from airflow_provider_itnio.api.message_ids import LONGEST_ID, UNUSABLE
+from airflow_provider_itnio.api.message_ids import MAX_ID_LENGTH, UNUSABLE_ID
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.response import READ_AT_MOST, Response, whole_number
+from airflow_provider_itnio.api.response import MAX_TEXT_READ, Response, parse_integer
 from airflow_provider_itnio.api.signing import Credentials, Secret
 from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, StatusCode, status_code
 
@@ -67,7 +67,7 @@ class Request(Generic[Result]):
         return f"{self.description} to {mask_phone(self.recipient)}" if self.recipient else self.description
 
 
-class AnyProtocol(typing.Protocol):
+class ClientProtocol(typing.Protocol):
     """Interface of a client to its protocol; see :class:`Protocol`."""
 
     clock: ServerClock
@@ -75,18 +75,18 @@ class AnyProtocol(typing.Protocol):
     def signed_headers(self) -> dict[str, str]:
         """Return the headers that authenticate a request."""
 
-    def sets_clock(self, request: Request[Any], answer: Response) -> bool:
+    def sets_clock(self, request: Request[Any], response: Response) -> bool:
         """Set the clock from an answer; return whether to send the request once more."""
 
-    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+    def confirm_clock(self, request: Request[Any], response: Response, offset: float) -> None:
         """Keep a clock offset if the server accepted it, else drop it."""
 
     def result(
-        self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
+        self, request: Request[Result], response: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
         """Return the result in an answer."""
 
-    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+    def failure(self, error: BaseException, request: Request[Any], *, has_started: bool) -> BaseException:
         """Map an exchange without an answer to an error."""
 
 
@@ -130,13 +130,13 @@ class Protocol:
             body=to_json(body, exclude_none=True),
             description=f"{message.type} message",
             codes=MESSAGE_CODES,
-            parse=partial(self._receipt, recipient=recipient, kind=message.type),
+            parse=partial(self._parse_receipt, recipient=recipient, kind=message.type),
             recipient=recipient,
         )
 
     def balance_request(self) -> Request[Balance]:
         """Build the request for the balance."""
-        return Request("GET", "sms/getBalance", None, "balance request", BALANCE_CODES, _balance)
+        return Request("GET", "sms/getBalance", None, "balance request", BALANCE_CODES, _parse_balance)
 
     def signed_headers(self) -> dict[str, str]:
         """Return the headers that sign a request sent now. Do not store them: tracebacks show variables."""
@@ -149,139 +149,139 @@ class Protocol:
             "Api-Key": self._credentials.api_key.reveal(),
         }
 
-    def sets_clock(self, request: Request[Any], answer: Response) -> bool:
+    def sets_clock(self, request: Request[Any], response: Response) -> bool:
         """Set the clock from an answer that rejects the request's timestamp.
 
         :return: whether to send the request once more, signed with the new time.
         """
-        return self._is_about_the_clock(request, answer) and self.clock.set_by(answer.header("date"))
+        return self._is_clock_error(request, response) and self.clock.set_from_date(response.header("date"))
 
-    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+    def confirm_clock(self, request: Request[Any], response: Response, offset: float) -> None:
         """Keep a clock offset that the server accepted, and drop one that it rejected.
 
         After an answer that proves neither, such as a gateway's, the offset is not confirmed: if it is wrong,
         all later messages of the process could be refused.
 
         :param request: the request that was sent once more.
-        :param answer: its answer.
+        :param response: its answer.
         :param offset: the offset that :meth:`sets_clock` had set.
         """
-        if self._is_about_the_clock(request, answer):
-            self.clock.judge(offset, helped=False)
-        elif answer.status is not None and answer.status <= 0 and answer.http_status not in (429, 503):
-            self.clock.judge(offset, helped=True)
+        if self._is_clock_error(request, response):
+            self.clock.confirm(offset, accepted=False)
+        elif response.status is not None and response.status <= 0 and response.http_status not in (429, 503):
+            self.clock.confirm(offset, accepted=True)
 
-    def _is_about_the_clock(self, request: Request[Any], answer: Response) -> bool:
-        status = answer.status
-        if not status or answer.http_status in (429, 503):
+    def _is_clock_error(self, request: Request[Any], response: Response) -> bool:
+        status = response.status
+        if not status or response.http_status in (429, 503):
             return False
         return status_code(request.codes, status).clock
 
     def result(
-        self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
+        self, request: Request[Result], response: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
         """Return the result in an answer.
 
         :param request: the request.
-        :param answer: its answer.
+        :param response: its answer.
         :param delivery: with ``at_most_once``, the outcome is unknown unless the answer proves that nothing
             was sent.
         :raises NotSentError: after HTTP 429 or 503.
         :raises RefusedError: the subclass for the status code, if Itniotech refused the message.
         :raises UnknownOutcomeError: if the answer is not a documented one.
         """
-        if answer.status == 0 and (result := request.parse(answer.payload)) is not None:
-            if isinstance(result, Receipt) and answer.header("x-itnio-sandbox"):
+        if response.status == 0 and (result := request.parse(response.payload)) is not None:
+            if isinstance(result, Receipt) and response.header("x-itnio-sandbox"):
                 return replace(result, in_sandbox=True)
             return result
-        error = error_of(answer, request, delivery, clean=self.clean, now=self.clock.now())
-        answer.forget()
+        error = error_from_response(response, request, delivery, clean=self.clean, now=self.clock.now())
+        response.forget()
         raise error
 
-    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+    def failure(self, error: BaseException, request: Request[Any], *, has_started: bool) -> BaseException:
         """Return the error to raise for an exchange that ended without an answer.
 
-        :param ended: the exception that ended it. A timeout of the task or a cancellation is returned as it
+        :param error: the exception that ended it. A timeout of the task or a cancellation is returned as it
             is, without its traceback, whose locals contain the signed request.
         :param request: the request.
-        :param has_left: whether any part of the request may have been sent.
+        :param has_started: whether any part of the request may have been sent.
         """
-        if not isinstance(ended, Exception):
-            ended.__cause__ = ended.__context__ = None
-            if not has_left:
-                mark_as_not_sent(ended)
-            return ended.with_traceback(None)
-        certificate = getattr(ended, "certificate_error", ended)  # aiohttp wraps the error of ssl
-        if isinstance(certificate, ssl.SSLCertVerificationError) and not has_left:
+        if not isinstance(error, Exception):
+            error.__cause__ = error.__context__ = None
+            if not has_started:
+                mark_as_not_sent(error)
+            return error.with_traceback(None)
+        certificate = getattr(error, "certificate_error", error)  # aiohttp wraps the error of ssl
+        if isinstance(certificate, ssl.SSLCertVerificationError) and not has_started:
             return NotSentError(
                 f"The {request.subject} was not sent, the server's certificate does not verify: "
                 f"{self.clean(certificate.verify_message, 200)}",
                 try_again=False,
             )
-        words = f"{type(ended).__name__}: {self.clean(str(ended), 200)}"
-        if not has_left:
-            return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
+        error_text = f"{type(error).__name__}: {self.clean(str(error), 200)}"
+        if not has_started:
+            return NotSentError(f"The {request.subject} was not sent, no connection: {error_text}")
         return UnknownOutcomeError(
-            f"No complete answer came, so Itniotech may have accepted the {request.subject}: {words}"
+            f"No complete answer came, so Itniotech may have accepted the {request.subject}: {error_text}"
         )
 
-    def _receipt(self, payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:
+    def _parse_receipt(self, payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:
         data = payload.get("data")
         if not isinstance(data, dict):
             return None
-        message_id = self._kept_id(data.get("messageId"))
+        message_id = self._safe_id(data.get("messageId"))
         if not message_id:
             return None
         # The vendor's table has "imestamp", its sample "timestamp".
-        at = _moment(whole_number(data.get("timestamp", data.get("imestamp")), digits=12))
+        at = _to_datetime(parse_integer(data.get("timestamp", data.get("imestamp")), digits=12))
         return Receipt(message_id, recipient, kind, at)
 
-    def _kept_id(self, value: object) -> str:
+    def _safe_id(self, value: object) -> str:
         """Return a message id that is safe to log and store; empty if there is none."""
         if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value) if abs(value) < 10**LONGEST_ID else "9" * (LONGEST_ID + 1)
+            value = str(value) if abs(value) < 10**MAX_ID_LENGTH else "9" * (MAX_ID_LENGTH + 1)
         if not isinstance(value, str) or not (text := value.strip()):
             return ""
-        if len(text) > LONGEST_ID:
-            return f"{UNUSABLE} has {len(text):,} characters, more than {LONGEST_ID})"
+        if len(text) > MAX_ID_LENGTH:
+            return f"{UNUSABLE_ID} has {len(text):,} characters, more than {MAX_ID_LENGTH})"
         if not text.isprintable():
-            return f"{UNUSABLE} can't be printed)"
+            return f"{UNUSABLE_ID} can't be printed)"
         for secret in self._secrets():
             if secret.reveal().lower() in text.lower() and len(secret.reveal()) > 5:
-                return f"{UNUSABLE} contains the Api-Key, the secret or a signature)"
+                return f"{UNUSABLE_ID} contains the Api-Key, the secret or a signature)"
         return text
 
     def _secrets(self) -> tuple[Secret, ...]:
         return self._credentials.secret, self._credentials.api_key, self._signed[1]
 
-    def clean(self, words: str, at_most: int = 60) -> str:
+    def clean(self, raw: str, limit: int = 60) -> str:
         """Clean a server's text with :func:`clean`, and remove the account's secrets."""
-        return clean(words, at_most, self._secrets())
+        return clean(raw, limit, self._secrets())
 
 
-def clean(words: str, at_most: int, secrets: Iterable[Secret] = ()) -> str:
+def clean(raw: str, limit: int, secrets: Iterable[Secret] = ()) -> str:
     """Clean and shorten a text of a server, which may repeat parts of the request.
 
-    :param words: the text, or an error that quotes it.
-    :param at_most: the most characters to keep.
+    :param raw: the text, or an error that quotes it.
+    :param limit: the most characters to keep.
     :param secrets: texts to remove.
     :return: one line, without secrets, queries of links and whole phone numbers.
     """
     for secret in secrets:
-        words = words.replace(secret.reveal() or "***", "***")
+        raw = raw.replace(secret.reveal() or "***", "***")
     # Cut before the regular expressions: some take quadratic time.
-    text = " ".join(words[:READ_AT_MOST].split())
+    text = " ".join(raw[:MAX_TEXT_READ].split())
     text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
     text = re.sub(r"[0-9a-fA-F]{32,}", "***", text)
     text = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", text)
     text = mask_phone_numbers(re.sub(r"//[^/\s@]*@", "//", text))
-    if len(words) > READ_AT_MOST:  # the end may be a part of a number or secret that is no longer recognized
+    if len(raw) > MAX_TEXT_READ:  # the end may be part of a number or secret that is no longer recognized
         text = text[:-100]
-    return truncate(text, at_most)
+    return truncate(text, limit)
 
 
 @lru_cache(maxsize=64)
-def _moment(seconds: int | None) -> pendulum.DateTime | None:
+def _to_datetime(seconds: int | None) -> pendulum.DateTime | None:
     """Convert and cache a timestamp: a broadcast has up to a thousand receipts in one second."""
     try:
         return None if seconds is None else pendulum.from_timestamp(seconds)
@@ -289,7 +289,7 @@ def _moment(seconds: int | None) -> pendulum.DateTime | None:
         return None
 
 
-def _balance(payload: Mapping[str, Any]) -> Balance | None:
+def _parse_balance(payload: Mapping[str, Any]) -> Balance | None:
     balance = _amount(payload.get("balance"))
     if balance is None:
         return None
@@ -300,7 +300,7 @@ def _amount(value: object) -> Decimal | None:
     if not isinstance(value, (str, int, float)):
         return None
     try:
-        amount = Decimal(text_of(value).strip()[:100])
+        amount = Decimal(to_text(value).strip()[:100])
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount.adjusted()) < 30 else None

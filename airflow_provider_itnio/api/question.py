@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receiver import IncomingMessage
     from airflow_provider_itnio.api.signing import Secret
 
-LONGEST_KEY: Final = 100
+MAX_KEY_LENGTH: Final = 100
 """Most characters of an option's key, so that its id has at most 200, the limit for a row of a list."""
 _MAC_BYTES: Final = 16
-_CLOCKS_APART: Final = 5.0
+_CLOCK_SKEW: Final = 5.0
 """Seconds that this machine's clock may be ahead of Itniotech's."""
 NOT_OPEN: Final = "the receiver did not list the question as open"
-_NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
+_CAPTION_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
 """Types of messages whose text is a caption, so not an answer."""
 
 
@@ -116,19 +116,19 @@ class Question:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the question as plain JSON. The options are pairs, since databases may reorder keys."""
-        asked, options = [asdict(one) for one in self.asked], [list(one) for one in self.options.items()]
+        asked, options = [asdict(item) for item in self.asked], [list(item) for item in self.options.items()]
         return asdict(self) | {"asked": asked, "options": options}
 
     @classmethod
-    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Create a question from the result of :meth:`as_dict`."""
-        asked, options = tuple(Asked(**one) for one in written["asked"]), dict(written["options"])
-        return cls(**{**written, "asked": asked, "options": options})
+        asked, options = tuple(Asked(**item) for item in data["asked"]), dict(data["options"])
+        return cls(**{**data, "asked": asked, "options": options})
 
     @property
     def was_accepted(self) -> bool:
         """Whether at least one message of the question was accepted."""
-        return any(one.message_id for one in self.asked)
+        return any(sent.message_id for sent in self.asked)
 
     @property
     def ends(self) -> str:
@@ -162,11 +162,11 @@ class Question:
         :param failed: ``failure`` and ``code`` by message id.
         """
         return {
-            one.recipient: NotDeliveredError(
-                str(failed[one.message_id]["failure"]), status="failed", code=failed[one.message_id]["code"]
+            sent.recipient: NotDeliveredError(
+                str(failed[sent.message_id]["failure"]), status="failed", code=failed[sent.message_id]["code"]
             )
-            for one in self.asked
-            if one.message_id in failed
+            for sent in self.asked
+            if sent.message_id in failed
         }
 
     def is_for_template(self, recipient: str, error: NotDeliveredError) -> bool:
@@ -175,7 +175,7 @@ class Question:
         :param recipient: the recipient's number, digits only.
         :param error: why the recipient's message failed.
         """
-        types = {one.type for one in self.asked if one.recipient == recipient}
+        types = {sent.type for sent in self.asked if sent.recipient == recipient}
         return error.code in WINDOW_CODES and "template" not in types
 
     def option_id(self, secret: Secret, recipient: str, key: str) -> str:
@@ -199,46 +199,46 @@ class Question:
         :param secret: the connection's secret.
         """
         sender = canonical_number(message.sender)
-        mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
-        quotes_it = message.reply_to in {one.message_id for one in mine if one.message_id}
-        for given in (message.option_id, message.text):
-            if given and f".{self.id}." in given:
-                return self._tapped(message, given, sender, secret, quotes_it=quotes_it)
+        to_sender = [sent for sent in self.asked if canonical_number(sent.recipient) == sender]
+        quotes_it = message.reply_to in {sent.message_id for sent in to_sender if sent.message_id}
+        for payload in (message.option_id, message.text):
+            if payload and f".{self.id}." in payload:
+                return self._choice_by_button(message, payload, sender, secret, quotes_it=quotes_it)
         typed = None
-        if message.type not in _NO_WORDS and len(message.text) <= 2 * LONGEST_KEY:
-            words = option_words(self.options, has_places=self.has_places)
-            typed = words.get(_word(message.text)) or words.get(_word(message.text, around="PS"))
-        if not mine:
+        if message.type not in _CAPTION_TYPES and len(message.text) <= 2 * MAX_KEY_LENGTH:
+            texts = option_texts(self.options, has_places=self.has_places)
+            typed = texts.get(_normalize(message.text)) or texts.get(_normalize(message.text, around="PS"))
+        if not to_sender:
             is_for_others = typed is None or message.questions
             return Choice(None, "" if is_for_others else "from a number that was not asked")
         if typed is None:
             return Choice(None, "none of the options")
         if quotes_it:
-            in_time = self._in_time(message, typed)
+            in_time = self._choice_in_time(message, typed)
             if self.takes_typed or in_time.option is None:
                 return in_time
             if message.option_id is not None:
                 return Choice(None, "a tap without its code, and typed answers do not count", typed)
-        if ignored := self._not_typed_to_this(message, mine):
+        if ignored := self._rejection_reason(message, to_sender):
             return Choice(None, ignored)
-        if unclear := self._may_be_to_another(message):
+        if unclear := self._ambiguity_reason(message):
             return Choice(None, unclear, typed)
         return Choice(typed)
 
-    def _tapped(
+    def _choice_by_button(
         self, message: IncomingMessage, option_id: str, sender: str, secret: Secret, *, quotes_it: bool
     ) -> Choice:
         given = option_id.strip().encode("utf-8", "replace")
-        for one in self.asked:
+        for sent in self.asked:
             for key in self.options:
-                if hmac.compare_digest(self.option_id(secret, one.recipient, key).encode(), given):
-                    if canonical_number(one.recipient) != sender:
+                if hmac.compare_digest(self.option_id(secret, sent.recipient, key).encode(), given):
+                    if canonical_number(sent.recipient) != sender:
                         return Choice(None, "the button of another person's question")
-                    return self._in_time(message, key)
+                    return self._choice_in_time(message, key)
         key = option_id.strip().partition(f".{self.id}.")[0]
         return Choice(None, "its code is not valid", key if quotes_it and key in self.options else None)
 
-    def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
+    def _rejection_reason(self, message: IncomingMessage, to_sender: Sequence[Asked]) -> str:
         """Return why typed words are certainly not an answer to this question; empty if they may be one."""
         if message.option_id is not None:
             return "a button of another message"
@@ -249,12 +249,12 @@ class Question:
         to = message.business_phone
         if to and canonical_number(to) != canonical_number(self.business_phone):
             return "written to another business phone"
-        asked_at = (self.begun_at - _CLOCKS_APART if one.at is None else one.at for one in mine)
+        asked_at = (self.begun_at - _CLOCK_SKEW if sent.at is None else sent.at for sent in to_sender)
         if message.at.timestamp() < min(asked_at):
             return "written before the question"
-        return self._in_time(message, "").ignored
+        return self._choice_in_time(message, "").ignored
 
-    def _may_be_to_another(self, message: IncomingMessage) -> str:
+    def _ambiguity_reason(self, message: IncomingMessage) -> str:
         """Return why typed words may be the answer to another question; empty if that is impossible."""
         if len({self.id, *message.questions}) > 1:
             return "more than one question is open to this number"
@@ -264,13 +264,13 @@ class Question:
             return NOT_OPEN
         return ""
 
-    def _in_time(self, message: IncomingMessage, key: str) -> Choice:
+    def _choice_in_time(self, message: IncomingMessage, key: str) -> Choice:
         if message.at.timestamp() > self.ends_at:
             return Choice(None, "too late")
         return Choice(key)
 
 
-def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict[str, str]:
+def option_texts(options: Mapping[str, str], *, has_places: bool = True) -> dict[str, str]:
     """Return the words that a recipient may type, and the option of each: its key, title, or position from 1.
 
     Positions do not count if a title contains a digit, or a key begins with one.
@@ -278,13 +278,13 @@ def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict
     :param options: titles by key.
     :param has_places: whether positions may count.
     """
-    words: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for key, title in options.items():
-        words |= {_word(key): key, _word(title): key}
-    in_titles = any(character.isdecimal() for title in options.values() for character in _word(title))
-    if has_places and not in_titles and not any(_word(key)[:1].isdecimal() for key in options):
-        words |= {str(number): key for number, key in enumerate(options, 1)}
-    return words
+        texts |= {_normalize(key): key, _normalize(title): key}
+    in_titles = any(character.isdecimal() for title in options.values() for character in _normalize(title))
+    if has_places and not in_titles and not any(_normalize(key)[:1].isdecimal() for key in options):
+        texts |= {str(number): key for number, key in enumerate(options, 1)}
+    return texts
 
 
 def options_by_key(options: Any) -> Any:
@@ -295,7 +295,7 @@ def options_by_key(options: Any) -> Any:
     :raises InvalidParameterError: if two options have the same key.
     """
     is_list = isinstance(options, list | tuple)
-    are_pairs = is_list and all(isinstance(one, list | tuple) and len(one) == 2 for one in options)
+    are_pairs = is_list and all(isinstance(sent, list | tuple) and len(sent) == 2 for sent in options)
     if not are_pairs and not isinstance(options, Mapping):
         return options
     by_key: dict[Any, Any] = {}
@@ -323,45 +323,45 @@ def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda
         )
     if not 1 <= len(options) <= 10:
         raise InvalidParameterError(f"options: must be 1 to 10, {len(options)} given")
-    meant: dict[str, str] = {}
+    by_text: dict[str, str] = {}
     for key, title in options.items():
         _check_key(key)
-        for word in {_word(text) for text in (key, title) if not is_unrendered(text)}:
-            if not word and str(title).strip():
+        for text in {_normalize(text) for text in (key, title) if not is_unrendered(text)}:
+            if not text and str(title).strip():
                 raise InvalidParameterError(
                     f"options: key and title of {describe_value(key)} must have a visible character"
                 )
-            if meant.setdefault(word, key) != key:
+            if by_text.setdefault(text, key) != key:
                 raise InvalidParameterError(
-                    f"options: {word!r:.50} would mean {meant[word]!r:.50} and {key!r:.50}; recipients may "
+                    f"options: {text!r:.50} would mean {by_text[text]!r:.50} and {key!r:.50}; recipients may "
                     "type an option's key or title, so two options can't share one"
                 )
 
 
 def _check_key(key: object) -> None:
-    if not isinstance(key, str) or key != key.strip() or len(key) > LONGEST_KEY:
+    if not isinstance(key, str) or key != key.strip() or len(key) > MAX_KEY_LENGTH:
         raise InvalidParameterError(
-            f"options: a key must be text of 1 to {LONGEST_KEY} characters without spaces around it, "
+            f"options: a key must be text of 1 to {MAX_KEY_LENGTH} characters without spaces around it, "
             f"{describe_value(key)} given"
         )
     check_name("options: a key", key)
 
 
-def _word(text: object, around: str = "P") -> str:
+def _normalize(text: object, around: str = "P") -> str:
     """Normalize a text for comparison: case and width folded, without whitespace and invisible characters.
 
     Punctuation (P), and with ``PS`` also symbols (S), is removed at both ends, unless nothing else is left.
     """
     folded = unicodedata.normalize("NFKC", str(text)).casefold()
-    seen = "".join(one for one in folded if not _is_unseen(one))
-    first, end = 0, len(seen)
-    while first < end and unicodedata.category(seen[first])[0] in around:
+    visible = "".join(sent for sent in folded if not _is_invisible(sent))
+    first, end = 0, len(visible)
+    while first < end and unicodedata.category(visible[first])[0] in around:
         first += 1
-    while end > first and unicodedata.category(seen[end - 1])[0] in around:
+    while end > first and unicodedata.category(visible[end - 1])[0] in around:
         end -= 1
-    return seen[first:end] or seen
+    return visible[first:end] or visible
 
 
-def _is_unseen(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     is_variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
     return character.isspace() or is_variation or unicodedata.category(character) in ("Cf", "Cc", "Me")

@@ -25,11 +25,11 @@ Status: TypeAlias = Literal["none", "sent", "delivered", "read", "failed"]
 """The status of a message: ``none`` if nothing was pushed yet."""
 Result = TypeVar("Result")
 
-MOST_IDS: Final = 1000
+MAX_IDS: Final = 1000
 """Most message ids in one request."""
 UNCLEAR_FOR: Final = 15 * 60
 """Seconds after a question closes in which recipients may still type an answer to it."""
-LONGEST_WAIT: Final = 25.0
+MAX_WAIT: Final = 25.0
 """Most seconds that the receiver delays one answer (long polling)."""
 WINDOW_MARGIN: Final = 60.0
 """Seconds that must be left of a 24-hour window for it to count as open, since a message takes time."""
@@ -120,12 +120,12 @@ class Window:
 def status_request(ids: Sequence[str], until: str, wait: float) -> Request[list[MessageStatus]]:
     """Build the request for the status of messages.
 
-    :param ids: up to ``MOST_IDS`` message ids.
+    :param ids: up to ``MAX_IDS`` message ids.
     :param until: the status to wait for.
-    :param wait: seconds that the receiver may delay the answer, up to ``LONGEST_WAIT``.
+    :param wait: seconds that the receiver may delay the answer, up to ``MAX_WAIT``.
     """
     body = to_json({"ids": list(ids), "until": until, "wait": wait})
-    return _request("POST", "v1/messages", body, "the status of messages", partial(_statuses, ids=ids))
+    return _request("POST", "v1/messages", body, "the status of messages", partial(_parse_statuses, ids=ids))
 
 
 def incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:
@@ -133,11 +133,11 @@ def incoming_request(after: str | None, limit: int, wait: float) -> Request[Inco
 
     :param after: the cursor of a previous answer, ``latest``, or ``None`` for the oldest message.
     :param limit: the most messages to return, up to 1,000.
-    :param wait: seconds that the receiver may delay the answer, up to ``LONGEST_WAIT``.
+    :param wait: seconds that the receiver may delay the answer, up to ``MAX_WAIT``.
     """
     cursor = f"&after={quote(after, safe='')}" if after else ""
     path = f"v1/incoming?limit={limit}&wait={wait:g}{cursor}"
-    return _request("GET", path, None, "incoming messages", _incoming)
+    return _request("GET", path, None, "incoming messages", _parse_incoming)
 
 
 def window_requests(phone: object, business_phone: str | None) -> list[Request[Window]]:
@@ -147,17 +147,17 @@ def window_requests(phone: object, business_phone: str | None) -> list[Request[W
     :param business_phone: the number that messages come from, digits only; ``None`` for any.
     :raises InvalidMessageError: if ``phone`` is not a phone number.
     """
-    people = [{"phone": one} for one in spellings(normalize_phone(phone, "phone"))]
-    senders = [{"business_phone": one} for one in spellings(business_phone)] if business_phone else [{}]
+    people = [{"phone": person} for person in spellings(normalize_phone(phone, "phone"))]
+    senders = [{"business_phone": person} for person in spellings(business_phone)] if business_phone else [{}]
     # POST, since urllib3 and proxies log the URL of a request.
     return [
-        _request("POST", "v1/window", to_json(one | to), "a 24-hour window", _window)
-        for one in people
-        for to in senders
+        _request("POST", "v1/window", to_json(person | sender), "a 24-hour window", _parse_window)
+        for person in people
+        for sender in senders
     ]
 
 
-async def windows_of(
+async def request_windows(
     perform: Callable[[Request[Window]], Awaitable[Window]], phones: Iterable[str], business_phone: str | None
 ) -> dict[str, Window]:
     """Return the 24-hour windows of several people, with concurrent requests.
@@ -169,16 +169,16 @@ async def windows_of(
     :raises InvalidMessageError: if one of ``phones`` is not a phone number.
     """
 
-    async def ask(phone: str) -> Window:
+    async def request_window(phone: str) -> Window:
         return latest_window(await asyncio.gather(*map(perform, window_requests(phone, business_phone))))
 
     phones = list(phones)
-    return dict(zip(phones, await asyncio.gather(*map(ask, phones)), strict=True))
+    return dict(zip(phones, await asyncio.gather(*map(request_window, phones)), strict=True))
 
 
 def latest_window(windows: Iterable[Window]) -> Window:
     """Return the window that is open the longest."""
-    return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)
+    return max(windows, key=lambda window: window.open_until.timestamp() if window.open_until else 0.0)
 
 
 def open_question_request(
@@ -204,7 +204,7 @@ def open_question_request(
             "task": task,
         }
     )
-    return _request("POST", "v1/questions", body, "the cursor of a question", _cursor)
+    return _request("POST", "v1/questions", body, "the cursor of a question", _parse_cursor)
 
 
 def close_question_request(question_id: str, answered_by: Sequence[str]) -> Request[str]:
@@ -214,7 +214,7 @@ def close_question_request(question_id: str, answered_by: Sequence[str]) -> Requ
     :param answered_by: the number of the person who answered, in each spelling, digits only.
     """
     path, body = f"v1/questions/{question_id}/close", to_json({"answered_by": list(answered_by)})
-    return _request("POST", path, body, "confirmation that a question is closed", _closed)
+    return _request("POST", path, body, "confirmation that a question is closed", _parse_closed)
 
 
 class ReceiverProtocol:
@@ -231,28 +231,28 @@ class ReceiverProtocol:
         """Return the header with the token. Do not store it: tracebacks show variables."""
         return {"Authorization": f"Bearer {self._token.reveal()}"}
 
-    def sets_clock(self, request: Request[Any], answer: Response) -> bool:
+    def sets_clock(self, request: Request[Any], response: Response) -> bool:
         """Return ``False``: receiver requests have no timestamp."""
         return False
 
-    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+    def confirm_clock(self, request: Request[Any], response: Response, offset: float) -> None:
         """Do nothing: receiver requests have no timestamp."""
 
     def result(
-        self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
+        self, request: Request[Result], response: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
         """Return the result in an answer.
 
         :param request: the request.
-        :param answer: its answer.
+        :param response: its answer.
         :param delivery: not used.
         :raises ReceiverAccessError: after HTTP 401 (the token is not accepted) or 404 (not a receiver).
         :raises ReceiverError: if the answer does not contain the result.
         """
-        if answer.http_status == 200 and (result := request.parse(answer.payload)) is not None:
+        if response.http_status == 200 and (result := request.parse(response.payload)) is not None:
             return result
-        code, words = answer.http_status, self._clean(str(answer.payload.get("error") or ""))
-        answer.forget()
+        code, text = response.http_status, self._clean(str(response.payload.get("error") or ""))
+        response.forget()
         if code == 401:
             raise ReceiverAccessError(
                 "receiver_token: the receiver does not accept it; give the connection a token of its "
@@ -261,29 +261,29 @@ class ReceiverProtocol:
         if code == 404:
             raise ReceiverAccessError("receiver_url: no itnio-receiver answers there (HTTP 404)")
         if code == 200:
-            words = "with something else. Is receiver_url the address of itnio-receiver?"
+            text = "with something else. Is receiver_url the address of itnio-receiver?"
         raise ReceiverError(
-            f"The receiver did not return {request.description}: HTTP {code} {words}".rstrip(),
+            f"The receiver did not return {request.description}: HTTP {code} {text}".rstrip(),
             http_status=code,
         )
 
-    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+    def failure(self, error: BaseException, request: Request[Any], *, has_started: bool) -> BaseException:
         """Return the error to raise for a request that ended without an answer.
 
-        :param ended: the exception that ended it. A timeout of the task or a cancellation is returned as is.
+        :param error: the exception that ended it. A timeout of the task or a cancellation is returned as is.
         :param request: the request.
-        :param has_left: not used.
+        :param has_started: not used.
         """
-        if not isinstance(ended, Exception):
-            ended.__cause__ = ended.__context__ = None
-            return ended.with_traceback(None)
+        if not isinstance(error, Exception):
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
         return ReceiverError(
             f"The receiver could not be asked for {request.description}: "
-            f"{type(ended).__name__}: {self._clean(str(ended))}. Is itnio-receiver running at receiver_url?"
+            f"{type(error).__name__}: {self._clean(str(error))}. Is itnio-receiver running at receiver_url?"
         )
 
-    def _clean(self, words: str) -> str:
-        return clean(words, 200, [self._token])
+    def _clean(self, text: str) -> str:
+        return clean(text, 200, [self._token])
 
 
 def _request(
@@ -296,39 +296,39 @@ def _request(
     return Request(method, path, body, description, {}, parse)
 
 
-def _statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageStatus] | None:
+def _parse_statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageStatus] | None:
     match payload:
         case {"messages": list() as messages} if len(messages) == len(ids):
-            return _all(map(_status, ids, messages))
+            return _all_or_none(map(_parse_status, ids, messages))
     return None
 
 
-def _status(message_id: str, given: object) -> MessageStatus | None:
-    match given:
+def _parse_status(message_id: str, item: object) -> MessageStatus | None:
+    match item:
         case {"message_id": of} if of != message_id:
             return None
         case {"message_id": _, "status": "none"}:
             return MessageStatus(message_id, "none", None)
         case {"message_id": _, "status": "sent" | "delivered" | "read" as status, "at": at} if (
-            moment := _time(at)
+            moment := _parse_time(at)
         ):
             return MessageStatus(message_id, status, moment)
-        case {"message_id": _, "status": "failed", "at": at, "failure": failure} if moment := _time(at):
-            words = clean(str(failure or ""), 300)
-            return MessageStatus(message_id, "failed", moment, describe_failure(words), whatsapp_code(words))
+        case {"message_id": _, "status": "failed", "at": at, "failure": failure} if moment := _parse_time(at):
+            text = clean(str(failure or ""), 300)
+            return MessageStatus(message_id, "failed", moment, describe_failure(text), whatsapp_code(text))
     return None
 
 
-def _incoming(payload: Mapping[str, Any]) -> Incoming | None:
+def _parse_incoming(payload: Mapping[str, Any]) -> Incoming | None:
     match payload:
-        case {"messages": list() as given, "cursor": str() as cursor} if cursor.isascii():
-            messages = _all(map(_incoming_message, given))
+        case {"messages": list() as item, "cursor": str() as cursor} if cursor.isascii():
+            messages = _all_or_none(map(_parse_message, item))
             return None if messages is None else Incoming(messages, cursor)
     return None
 
 
-def _incoming_message(given: object) -> IncomingMessage | None:
-    match given:
+def _parse_message(item: object) -> IncomingMessage | None:
+    match item:
         case {
             "message_id": str() as message_id,
             "from": str() as sender,
@@ -341,7 +341,7 @@ def _incoming_message(given: object) -> IncomingMessage | None:
             "business_phone": str() as business_phone,
             "questions": list() as questions,
             **more,
-        } if (moment := _time(at)) is not None:
+        } if (moment := _parse_time(at)) is not None:
             option_id = option["id"] if option else None
             closed = more.get("closed_questions")
             return IncomingMessage(
@@ -352,30 +352,30 @@ def _incoming_message(given: object) -> IncomingMessage | None:
     return None
 
 
-def _cursor(payload: Mapping[str, Any]) -> str | None:
+def _parse_cursor(payload: Mapping[str, Any]) -> str | None:
     cursor = payload.get("cursor")
     return cursor if isinstance(cursor, str) and cursor.isascii() else None
 
 
-def _closed(payload: Mapping[str, Any]) -> str | None:
+def _parse_closed(payload: Mapping[str, Any]) -> str | None:
     return str(payload["id"]) if "id" in payload else None
 
 
-def _window(payload: Mapping[str, Any]) -> Window | None:
+def _parse_window(payload: Mapping[str, Any]) -> Window | None:
     match payload:
         case {"last_incoming_at": last, "open_until": until}:
-            return Window(_time(last), _time(until))
+            return Window(_parse_time(last), _parse_time(until))
     return None
 
 
-def _all(values: Iterable[Result | None]) -> list[Result] | None:
+def _all_or_none(values: Iterable[Result | None]) -> list[Result] | None:
     """Return the values, or ``None`` if one of them could not be read."""
-    every = list(values)
-    read = [value for value in every if value is not None]
-    return read if len(read) == len(every) else None
+    results = list(values)
+    parsed = [value for value in results if value is not None]
+    return parsed if len(parsed) == len(results) else None
 
 
-def _time(text: object) -> pendulum.DateTime | None:
+def _parse_time(text: object) -> pendulum.DateTime | None:
     try:
         moment = pendulum.parse(text) if isinstance(text, str) else None
     except ValueError:

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-ANSWER_LIMIT: Final = 1024 * 1024
+MAX_BODY_SIZE: Final = 1024 * 1024
 """Most bytes of an answer that are read."""
 
-_WHOLE: Final = re.compile(r"\s*-?\d+\s*", re.ASCII)
+_INTEGER: Final = re.compile(r"\s*-?\d+\s*", re.ASCII)
 
-READ_AT_MOST: Final = 2000
+MAX_TEXT_READ: Final = 2000
 """Most characters of a server's text that are processed."""
 
 
@@ -26,7 +26,7 @@ class Response:
 
     :param http_status: the HTTP code.
     :param headers: the headers by lower-case name.
-    :param body: the body, longer than ``ANSWER_LIMIT`` bytes if it was cut.
+    :param body: the body, longer than ``MAX_BODY_SIZE`` bytes if it was cut.
     """
 
     http_status: int
@@ -42,15 +42,15 @@ class Response:
     def __post_init__(self, body: bytes) -> None:
         """Parse the body once."""
         if encoding := self.header("content-encoding"):
-            body = _unpacked(body, encoding)
+            body = _decompress(body, encoding)
         self.length = len(body)
-        self.payload = {} if len(body) > ANSWER_LIMIT else _json_object(body)
-        self.status = whole_number(self.payload.get("status"))
+        self.payload = {} if len(body) > MAX_BODY_SIZE else _json_object(body)
+        self.status = parse_integer(self.payload.get("status"))
 
     def header(self, name: str) -> str | None:
-        """Return the first ``READ_AT_MOST`` characters of a header, named in lower case."""
+        """Return the first ``MAX_TEXT_READ`` characters of a header, named in lower case."""
         value = self.headers.get(name)
-        return None if value is None else value[:READ_AT_MOST]
+        return None if value is None else value[:MAX_TEXT_READ]
 
     def forget(self) -> None:
         """Drop headers and payload, so that tracebacks can't show them."""
@@ -68,23 +68,23 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    """Decompress a body that was compressed although the request forbids it, up to ``ANSWER_LIMIT``."""
+def _decompress(body: bytes, encoding: str) -> bytes:
+    """Decompress a body that was compressed although the request forbids it, up to ``MAX_BODY_SIZE``."""
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return body
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, ANSWER_LIMIT + 1)
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_BODY_SIZE + 1)
     except zlib.error:
         return b""
 
 
-def whole_number(value: object, digits: int = 9) -> int | None:
+def parse_integer(value: object, digits: int = 9) -> int | None:
     """Read a whole number that the vendor writes as text or as a number; ``None`` if it is none.
 
     :param value: the value in the answer.
     :param digits: the most digits it may have.
     """
-    if isinstance(value, str) and len(value) < 2 * digits and _WHOLE.fullmatch(value):
+    if isinstance(value, str) and len(value) < 2 * digits and _INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**digits:
         return value

@@ -21,16 +21,16 @@ class RetryAfterOrBackoff(wait_base):
     """Wait longer after each attempt, and at least the answer's ``Retry-After``."""
 
     def __init__(self, settings: ClientSettings) -> None:
-        self._longest = settings.longest_wait
+        self._max_wait = settings.longest_wait
         # Not wait_exponential_jitter: its parameters are renamed between versions of tenacity.
-        doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
-        self._longer = doubling + wait_random(0, settings.jitter)
+        exponential = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
+        self._backoff = exponential + wait_random(0, settings.jitter)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         """Return the seconds to wait."""
         error = retry_state.outcome and retry_state.outcome.exception()
-        asked = (isinstance(error, NotSentError) and error.retry_after) or 0.0
-        return max(asked, min(self._longest, self._longer(retry_state)))
+        retry_after = (isinstance(error, NotSentError) and error.retry_after) or 0.0
+        return max(retry_after, min(self._max_wait, self._backoff(retry_state)))
 
 
 def retry_options(settings: ClientSettings) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class ClientSettings:
         object.__setattr__(self, "proxy", Secret(self.proxy) if self.proxy else None)
 
 
-def checked_base_url(url: str | Secret, *, allow_http: bool = False, example: str = DEFAULT_BASE_URL) -> str:
+def check_base_url(url: str | Secret, *, allow_http: bool = False, example: str = DEFAULT_BASE_URL) -> str:
     """Check the address of an API.
 
     :param url: ``https://`` and a host, with a path if the API has one. Plain ``http://`` is accepted for a
@@ -78,8 +78,8 @@ def _base_url(secret: Secret, allow_http: bool, example: str) -> tuple[str, str]
         # The ValueError would show the text in place of the port, which may be a secret.
         return "", f"must be an address such as {example}, with a number as its port, if any"
     host, shown = _ascii_host(parts.hostname), truncate(link_without_query(url), 60)
-    is_twice = host in ("http", "https")  # https://https://… and https:/…
-    if parts.scheme not in ("http", "https") or host is None or is_twice or not _is_visible(url):
+    has_two_schemes = host in ("http", "https")  # https://https://… and https:/…
+    if parts.scheme not in ("http", "https") or host is None or has_two_schemes or not _is_visible(url):
         return "", f"must be an address such as {example}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
         return "", "must not contain a user name, query or fragment"
@@ -101,14 +101,14 @@ def check_proxy(url: Secret, name: str) -> None:
     :raises ConfigurationError: if it is invalid. The error does not show the address, which may contain a
         password.
     """
-    problem = _problem_of_proxy(url)
+    problem = _proxy_problem(url)
     if problem:
         raise ConfigurationError(
             f"{name} must be an address such as http://proxy.example:3128, an address {problem} given"
         )
 
 
-def _problem_of_proxy(url: Secret) -> str:
+def _proxy_problem(url: Secret) -> str:
     if not _is_visible(url.reveal()):
         return "with a line break, a blank or an invisible character"
     try:

@@ -68,7 +68,7 @@ class Credentials:
     def __init__(self, api_key: str | Secret, secret: str | Secret) -> None:
         # Under the same names, so that no traceback shows the arguments.
         api_key, secret = Secret(api_key), Secret(secret)
-        if not is_one_ascii_word(api_key):
+        if not is_header_safe(api_key):
             raise ConfigurationError("the Api-Key must be printable ASCII characters without spaces")
         self.api_key = api_key
         self.secret = secret
@@ -77,12 +77,12 @@ class Credentials:
         return "Credentials(***)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Credentials) and self._both() == other._both()
+        return isinstance(other, Credentials) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self._both())
+        return hash(self._key())
 
-    def _both(self) -> tuple[Secret, Secret]:
+    def _key(self) -> tuple[Secret, Secret]:
         return self.api_key, self.secret
 
     def sign(self, timestamp: str) -> str:
@@ -97,6 +97,6 @@ class Credentials:
         ).hexdigest()
 
 
-def is_one_ascii_word(secret: Secret) -> bool:
+def is_header_safe(secret: Secret) -> bool:
     """Return whether a text is valid in a header: printable ASCII without spaces."""
     return secret.reveal().isascii() and secret.reveal().isprintable() and " " not in secret.reveal()

@@ -22,33 +22,33 @@ Addresses: TypeAlias = Sequence[tuple[int, int, int, str, tuple[Any, ...]]]
 class _Timed(_Base):
     """Ends each call at a deadline. The timeout of a plain socket restarts with each byte it receives."""
 
-    ends_at: float = 0.0
+    deadline: float = 0.0
     """The deadline, in seconds of ``time.monotonic``."""
 
-    def wait_no_longer(self) -> None:
+    def apply_deadline(self) -> None:
         """Set the timeout of the next call to the seconds until the deadline.
 
         :raises TimeoutError: if the deadline has passed.
         """
-        left = self.ends_at - time.monotonic()
-        if left <= 0:
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError("timed out")
-        self.settimeout(left)
+        self.settimeout(remaining)
 
     def recv(self, *args: Any) -> Any:
-        self.wait_no_longer()
+        self.apply_deadline()
         return super().recv(*args)
 
     def recv_into(self, *args: Any) -> Any:
-        self.wait_no_longer()
+        self.apply_deadline()
         return super().recv_into(*args)
 
     def send(self, *args: Any) -> Any:
-        self.wait_no_longer()
+        self.apply_deadline()
         return super().send(*args)
 
     def sendall(self, *args: Any) -> Any:
-        self.wait_no_longer()
+        self.apply_deadline()
         return super().sendall(*args)
 
 
@@ -62,9 +62,9 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
     @classmethod
     def _create(cls, sock: Any, *args: Any, **kwargs: Any) -> Any:
         """Copy the deadline of the wrapped socket, which a proxy's CONNECT needs."""
-        made = super()._create(sock, *args, **kwargs)  # type: ignore[misc]
-        made.ends_at = sock.ends_at
-        return made
+        wrapped = super()._create(sock, *args, **kwargs)  # type: ignore[misc]
+        wrapped.deadline = sock.deadline
+        return wrapped
 
     def do_handshake(self, block: bool = False) -> None:
         """Close the socket if the handshake fails or is interrupted: no other code can close it yet."""
@@ -81,38 +81,38 @@ def look_up(host: str, port: int) -> Future[Addresses]:
     :param host: a name or an address.
     :param port: the port for the addresses.
     """
-    found: Future[Addresses] = Future()
-    found.set_running_or_notify_cancel()
+    future: Future[Addresses] = Future()
+    future.set_running_or_notify_cancel()
 
-    def find() -> None:
+    def resolve() -> None:
         try:
-            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            future.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except BaseException as error:
-            found.set_exception(error)
+            future.set_exception(error)
 
-    threading.Thread(target=find, name="itnio-look-up", daemon=True).start()
-    return found
+    threading.Thread(target=resolve, name="itnio-look-up", daemon=True).start()
+    return future
 
 
-def connect(host: str, port: int, ends_at: float) -> TimedSocket:
+def connect(host: str, port: int, deadline: float) -> TimedSocket:
     """Connect to the first address of a host that is reachable.
 
     :param host: a name or an address.
     :param port: the port.
-    :param ends_at: the deadline, in seconds of ``time.monotonic``. The time is divided among the addresses:
+    :param deadline: the deadline, in seconds of ``time.monotonic``. The time is divided among the addresses:
         one that never answers leaves time for the others.
     :raises OSError: if none is reachable; the error names the host.
     """
     try:
-        addresses = look_up(host, port).result(max(0.0, ends_at - time.monotonic()))
+        addresses = look_up(host, port).result(max(0.0, deadline - time.monotonic()))
     except OSError as error:  # including the TimeoutError of result(), which has no text
         raise type(error)(f"{host}: {error or 'name resolution timed out'}") from None
     failure = OSError("the host name has no address")
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         connecting = TimedSocket(family, kind, protocol)
         try:
-            left = ends_at - time.monotonic()
-            connecting.settimeout(max(0.001, left / (len(addresses) - position)))
+            remaining = deadline - time.monotonic()
+            connecting.settimeout(max(0.001, remaining / (len(addresses) - position)))
             connecting.connect(address)
             connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
@@ -122,6 +122,6 @@ def connect(host: str, port: int, ends_at: float) -> TimedSocket:
             connecting.close()
             raise
         else:
-            connecting.ends_at = ends_at
+            connecting.deadline = deadline
             return connecting
     raise type(failure)(f"{host}:{port}: {failure}")

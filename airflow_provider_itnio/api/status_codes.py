@@ -21,7 +21,7 @@ from airflow_provider_itnio.api.errors import (
     SenderError,
 )
 
-_OF_ALL_MESSAGES = (AuthenticationError, AccountError, SenderError)
+_AFFECTING_ALL = (AuthenticationError, AccountError, SenderError)
 
 
 class StatusCode(NamedTuple):
@@ -47,7 +47,7 @@ class StatusCode(NamedTuple):
     @property
     def affects_all(self) -> bool:
         """Whether any other message would be refused with the same code."""
-        return issubclass(self.error_class, _OF_ALL_MESSAGES) and not self.recipient_specific
+        return issubclass(self.error_class, _AFFECTING_ALL) and not self.recipient_specific
 
 
 def _table(
@@ -62,8 +62,8 @@ def _table(
         code: StatusCode(
             code, *texts[code], error_class, code in transient, code in clock, code in recipient_specific
         )
-        for error_class, listed in codes.items()
-        for code in listed
+        for error_class, numbers in codes.items()
+        for code in numbers
     }
 
 

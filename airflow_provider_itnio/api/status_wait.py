@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
+from airflow_provider_itnio.api.receiver import MAX_WAIT, MessageStatus
 
-AFTER_ERROR: Final = 10.0
+RETRY_DELAY: Final = 10.0
 """Seconds to wait after an error of the receiver before the next request."""
 
-LAST_ANSWER: Final = 5.0
+RESPONSE_GRACE: Final = 5.0
 """Seconds after the end of a wait in which the receiver's last answer is accepted."""
 
 _ORDER: Final = ("none", "sent", "delivered", "failed", "read")
@@ -46,36 +46,37 @@ class StatusWait:
         self._ends_at = ends_at
         self._now = now
         self._ends_on_failure = ends_on_failure
-        self._asked_at = 0.0
+        self._requested_at = 0.0
         self._statuses: Mapping[str, MessageStatus] = {}
         self._problem = ""
 
-    def question(self) -> dict[str, Any]:
+    def query(self) -> dict[str, Any]:
         """Return the next arguments of ``message_status``."""
-        self._asked_at = self._now()
-        left = max(0.0, self._ends_at - self._asked_at)
-        wait = min(LONGEST_WAIT, left)
-        return {"ids": self._ids, "until": self._until, "wait": wait, "within": left + LAST_ANSWER}
+        self._requested_at = self._now()
+        remaining = max(0.0, self._ends_at - self._requested_at)
+        wait = min(MAX_WAIT, remaining)
+        return {"ids": self._ids, "until": self._until, "wait": wait, "within": remaining + RESPONSE_GRACE}
 
-    def take(self, answer: Mapping[str, MessageStatus] | ItnioError) -> float | None:
-        """Take the answer of ``message_status``, or its error, one of ``MAY_PASS``.
+    def take(self, response: Mapping[str, MessageStatus] | ItnioError) -> float | None:
+        """Take the answer of ``message_status``, or its error, one of ``TRANSIENT``.
 
         :return: the seconds to pause before the next request; ``None`` if the wait is over.
         """
         now = self._now()
-        if isinstance(answer, ItnioError):
+        if isinstance(response, ItnioError):
             if not self._problem:
-                log.warning("%s. Still waiting", answer)
-            self._problem = str(answer)
-            pause = AFTER_ERROR
+                log.warning("%s. Still waiting", response)
+            self._problem = str(response)
+            pause = RETRY_DELAY
         else:
-            self._statuses, self._problem = {name: self._latest(one) for name, one in answer.items()}, ""
-            known = self._statuses.values()
-            failed = sum(one.status == "failed" for one in known)
-            reached = sum(one.has_reached(self._until) for one in known)
-            if (failed and self._ends_on_failure) or failed + reached == len(known):
+            self._statuses = {name: self._latest(one) for name, one in response.items()}
+            self._problem = ""
+            statuses = self._statuses.values()
+            failed = sum(one.status == "failed" for one in statuses)
+            reached = sum(one.has_reached(self._until) for one in statuses)
+            if (failed and self._ends_on_failure) or failed + reached == len(statuses):
                 return None
-            pause = self._asked_at + LONGEST_WAIT - now  # a receiver under load answers early
+            pause = self._requested_at + MAX_WAIT - now  # a receiver under load answers early
         return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))
 
     def _latest(self, new: MessageStatus) -> MessageStatus:
@@ -85,7 +86,7 @@ class StatusWait:
     def result(self) -> dict[str, Any]:
         """Return the result of the wait, as plain JSON.
 
-        :return: ``statuses``, with ``status``, ``at``, ``failure`` and ``code`` by message id; and
+        :return: ``statuses``, with ``one``, ``at``, ``failure`` and ``code`` by message id; and
             ``problem``, the error of the last request to the receiver, or an empty text.
         """
         return {

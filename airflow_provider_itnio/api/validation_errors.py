@@ -24,15 +24,15 @@ def describe_errors(
     """
     problems = []
     for details in error.errors(include_url=False):
-        if not is_unrendered(_faulty_value(details)):
+        if not is_unrendered(_bad_value(details)):
             # A key that is not text can't be part of a path, so the error is reported for the object.
             loc = details["loc"][:-1] if details["type"] == "invalid_key" else details["loc"]
-            place = _Place(name, model, loc)
-            problems.append(f"{place.path}{_discriminator(details)}: {_sentence(details, place)}")
+            location = _ErrorLocation(name, model, loc)
+            problems.append(f"{location.path}{_discriminator(details)}: {_sentence(details, location)}")
     return problems
 
 
-class _Place:
+class _ErrorLocation:
     """The place of an error in a message, found by following pydantic's path through the models.
 
     After a union of models, pydantic's path has the name of the selected model, which is not a key.
@@ -78,7 +78,7 @@ def _literals(model: type[BaseModel]) -> set[str]:
     }
 
 
-def _faulty_value(details: ErrorDetails) -> object:
+def _bad_value(details: ErrorDetails) -> object:
     value = details["input"]
     if (key := _discriminator(details)) and isinstance(value, Mapping):
         return value.get(key.removeprefix("."))
@@ -95,7 +95,7 @@ def _discriminator(details: ErrorDetails) -> str:
     return f".{details['ctx']['discriminator'].strip(chr(39))}"
 
 
-def _sentence(details: ErrorDetails, place: _Place) -> str:
+def _sentence(details: ErrorDetails, location: _ErrorLocation) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     match kind:
         case "rule":
@@ -103,23 +103,21 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
         case "missing":
             return "required, not given"
         case "extra_forbidden":
-            return f"unknown key; known are {', '.join(place.known_keys)}"
+            return f"unknown key; known are {', '.join(location.known_keys)}"
         case "too_long" | "string_too_long":
-            a_list = isinstance(value, Iterable) and not isinstance(value, str)
-            unit = place.last_name if a_list else "characters"
-            number = context["actual_length"] or "more" if a_list else len(str(value))
-            return f"at most {_counted(context['max_length'], unit)}, {number} given"
+            is_list = isinstance(value, Iterable) and not isinstance(value, str)
+            unit = location.last_name if is_list else "characters"
+            number = context["actual_length"] or "more" if is_list else len(str(value))
+            return f"at most {_with_unit(context['max_length'], unit)}, {number} given"
         case "too_short":
-            least = _counted(context["min_length"], place.last_name)
+            least = _with_unit(context["min_length"], location.last_name)
             return f"at least {least}, {context['actual_length']} given"
         case "list_type":
-            return f"must be a list, {describe_value(value)} given{object_hint(value, place.path)}"
+            return f"must be a list, {describe_value(value)} given{object_hint(value, location.path)}"
         case "literal_error":
             return f"must be {_one_of(context['expected'])}; {describe_value(value)} given"
         case "union_tag_invalid":
-            return (
-                f"must be {_one_of(context['expected_tags'])}; {describe_value(_faulty_value(details))} given"
-            )
+            return f"must be {_one_of(context['expected_tags'])}; {describe_value(_bad_value(details))} given"
         case "union_tag_not_found" if isinstance(value, Mapping):
             return "required, not given"
         case "greater_than_equal":
@@ -133,16 +131,16 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
         case _ if kind.startswith("int_") or kind == "finite_number":
             return f"must be a whole number, {describe_value(value)} given"
         case _ if kind.startswith(("model_", "union_tag_")):
-            hint = object_hint(value, place.path, place.required_keys)
+            hint = object_hint(value, location.path, location.required_keys)
             return f"must be an object (dict), {describe_value(value)} given{hint}"
         case _:
             return f"can't be read, {describe_value(value)} given"
 
 
-def _one_of(words: str) -> str:
-    choices = words.replace(" or ", ", ")
+def _one_of(choices_text: str) -> str:
+    choices = choices_text.replace(" or ", ", ")
     return "one of " + choices.replace("'", "") if "," in choices else choices
 
 
-def _counted(number: int, unit: str) -> str:
+def _with_unit(number: int, unit: str) -> str:
     return f"{number} {unit.removesuffix('s') if number == 1 else unit}"

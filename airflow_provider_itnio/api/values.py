@@ -14,9 +14,9 @@ from enum import Enum
 from numbers import Integral, Number, Rational, Real
 from typing import Any, Final
 
-_LEVELS: Final = 12
+_MAX_DEPTH: Final = 12
 """How deep data may be nested. A message needs nine levels."""
-_LONGEST: Final = 5000
+_MAX_DIGITS: Final = 5000
 """Most digits of a Decimal to convert to an int: ``Decimal("1E+999999999")`` would fill the memory."""
 
 
@@ -86,10 +86,10 @@ def integral(value: Any) -> int | None:
             return int(operator.index(value))
         if not isinstance(value, Number) or has_lost_digits(value):
             return None
-        if isinstance(value, Decimal) and value.adjusted() > _LONGEST:
+        if isinstance(value, Decimal) and value.adjusted() > _MAX_DIGITS:
             return None
-        whole = int(value)  # type: ignore[call-overload]
-        return whole if whole == value else None
+        number = int(value)  # type: ignore[call-overload]
+        return number if number == value else None
     except Exception:
         return None
 
@@ -127,11 +127,11 @@ def plain_scalar(value: Any) -> Any:
         return value
 
 
-def plain_data(value: Any, within: tuple[int, ...] = ()) -> Any:
+def plain_data(value: Any, ancestors: tuple[int, ...] = ()) -> Any:
     """Copy data with plain dicts, lists and scalars instead of types that behave like them.
 
     :param value: anything.
-    :param within: the ids of the containers around it.
+    :param ancestors: the ids of the containers around it.
     :return: the copy. Values that are no mapping, list, tuple or scalar are not copied.
     :raises RecursionError: if it is nested more than 12 levels deep, or contains itself.
     :raises Exception: any error of a mapping or list in it.
@@ -139,10 +139,10 @@ def plain_data(value: Any, within: tuple[int, ...] = ()) -> Any:
     if value is None or type(value) is str:
         return value
     if isinstance(value, (Mapping, list, tuple)):
-        if len(within) >= _LEVELS or id(value) in within:
+        if len(ancestors) >= _MAX_DEPTH or id(value) in ancestors:
             raise RecursionError
-        within = (*within, id(value))
+        ancestors = (*ancestors, id(value))
         if isinstance(value, Mapping):
-            return {plain_scalar(key): plain_data(inner, within) for key, inner in value.items()}
-        return [plain_data(inner, within) for inner in value]
+            return {plain_scalar(key): plain_data(inner, ancestors) for key, inner in value.items()}
+        return [plain_data(inner, ancestors) for inner in value]
     return plain_scalar(value)

@@ -19,7 +19,7 @@ from airflow_provider_itnio.api.errors import (
     is_marked_as_not_sent,
     mark_as_not_sent,
 )
-from airflow_provider_itnio.api.links import WITH_FILES
+from airflow_provider_itnio.api.links import TYPES_WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.time_limit import in_thread
@@ -223,7 +223,7 @@ class Broadcast:
                 queued = await self._queue.take()
                 if queued is None:
                     return None
-                if self._fallbacks is None and queued.message.type not in WITH_FILES:
+                if self._fallbacks is None and queued.message.type not in TYPES_WITH_FILES:
                     return await self._wait_for_slot(queued)
             # Outside of the lock: several messages are prepared at a time.
             prepared = await self._prepare(queued)
@@ -248,7 +248,7 @@ class Broadcast:
         try:
             if self._fallbacks is not None:
                 queued = await self._fallbacks.choose(queued)
-            if queued.message.type in WITH_FILES and (prepare_file := self._open_file(queued.message)):
+            if queued.message.type in TYPES_WITH_FILES and (prepare_file := self._open_file(queued.message)):
                 queued = queued._replace(message=await asyncio.wrap_future(in_thread(prepare_file)))
             if self._fallbacks is not None:
                 await self._slots.acquire()

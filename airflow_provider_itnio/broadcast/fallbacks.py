@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import latest_window, window_requests
-from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+from airflow_provider_itnio.api.status_wait import RETRY_DELAY
 from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient
 
@@ -69,7 +69,7 @@ class Fallbacks:
             if loop.time() < self._next_request_at:
                 return False
             if self._is_unreachable:
-                self._next_request_at = loop.time() + AFTER_ERROR  # only one message checks the receiver
+                self._next_request_at = loop.time() + RETRY_DELAY  # only one message checks the receiver
             try:
                 requests = window_requests(number, self._business_phone)
                 async with asyncio.timeout(_TIMEOUT):
@@ -79,7 +79,7 @@ class Fallbacks:
                     self._is_unreachable = True
                     error_text = str(error) or f"The receiver did not answer within {_TIMEOUT:.0f} s"
                     log.warning("%s. The messages themselves are sent, not the fallback", error_text)
-                self._next_request_at = loop.time() + AFTER_ERROR
+                self._next_request_at = loop.time() + RETRY_DELAY
                 return False
             self._is_unreachable, self._next_request_at = False, 0.0
         return not latest_window(answers).is_open

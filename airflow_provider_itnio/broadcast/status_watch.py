@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.message_ids import message_id_problem
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.api.receiver import MOST_IDS, MessageStatus, status_request
-from airflow_provider_itnio.api.status_wait import AFTER_ERROR, LAST_ANSWER
+from airflow_provider_itnio.api.receiver import MAX_IDS, MessageStatus, status_request
+from airflow_provider_itnio.api.status_wait import RESPONSE_GRACE, RETRY_DELAY
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import AsyncClient
@@ -89,7 +89,7 @@ class StatusWatch:
     async def watch(self) -> None:
         """Ask repeatedly, without end, while messages are sent."""
         while True:
-            await asyncio.sleep(AFTER_ERROR if self.problem else POLL_INTERVAL)
+            await asyncio.sleep(RETRY_DELAY if self.problem else POLL_INTERVAL)
             await self._request_all(delay=0.0)
 
     async def poll(self, stopping: asyncio.Event) -> None:
@@ -114,7 +114,7 @@ class StatusWatch:
         await self._request_all(delay=max(0.0, min(POLL_INTERVAL, deadline - started)), expired=expired)
         if self._waiting:
             now = time.monotonic()
-            pause = started + (AFTER_ERROR if self.problem else POLL_INTERVAL) - now
+            pause = started + (RETRY_DELAY if self.problem else POLL_INTERVAL) - now
             await asyncio.sleep(max(0.0, min(pause, self._earliest() - now)))
 
     def _deadline_of(self, message_id: str) -> float:
@@ -130,17 +130,17 @@ class StatusWatch:
         :param expired: messages that timed out: they are settled, whatever the answer is.
         """
         ids = list(self._waiting)
-        for start in range(0, len(ids), MOST_IDS):
+        for start in range(0, len(ids), MAX_IDS):
             if not self.has_capacity():
                 return
             if start:
                 await asyncio.sleep(_REQUEST_INTERVAL)
-            chunk = ids[start : start + MOST_IDS]
-            is_last = start + MOST_IDS >= len(ids)
+            chunk = ids[start : start + MAX_IDS]
+            is_last = start + MAX_IDS >= len(ids)
             was_unreachable = bool(self.problem)
             statuses = await self._request_statuses(chunk, delay if is_last else 0.0)
             if statuses is None and expired and not was_unreachable:
-                await asyncio.sleep(AFTER_ERROR)  # try once more before messages count as late
+                await asyncio.sleep(RETRY_DELAY)  # try once more before messages count as late
                 statuses = await self._request_statuses(chunk, 0.0)
             if statuses is None:
                 self._apply(
@@ -153,10 +153,10 @@ class StatusWatch:
         """Return the statuses of messages; ``None`` if the receiver did not answer."""
         remaining = max(0.0, self._next_deadline - time.monotonic())
         try:
-            async with asyncio.timeout(remaining + LAST_ANSWER):
+            async with asyncio.timeout(remaining + RESPONSE_GRACE):
                 statuses = await self._client.perform(status_request(ids, self._until, delay))
         except (ItnioError, TimeoutError) as error:
-            problem = str(error) or f"The receiver did not answer within {remaining + LAST_ANSWER:.0f} s"
+            problem = str(error) or f"The receiver did not answer within {remaining + RESPONSE_GRACE:.0f} s"
             if not self.problem:
                 log.warning("%s. Still waiting", problem)
             self.problem = problem

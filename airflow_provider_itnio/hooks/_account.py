@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import mask_secret
 from airflow_provider_itnio.api.checks import describe_number
 from airflow_provider_itnio.api.describe import closest_key, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
-from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
+from airflow_provider_itnio.api.signing import Credentials, Secret, is_header_safe
 from airflow_provider_itnio.api.values import is_unset
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
     :return: the receiver's address and its read token.
     :raises ConfigurationError: if one of them is missing or invalid.
     """
-    from airflow_provider_itnio.api.settings import checked_base_url
+    from airflow_provider_itnio.api.settings import check_base_url
 
     at = f"Connection {conn_id!r}, extra."
     if not account.receiver_url:
@@ -223,7 +223,7 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
     _check_secret(account.receiver_token, f"{at}receiver_token (a read token of the receiver)")
     try:
         # http is allowed: the receiver may be in a private network, and its token opens nothing else.
-        url = checked_base_url(account.receiver_url, allow_http=True, example="http://itnio-receiver:8026")
+        url = check_base_url(account.receiver_url, allow_http=True, example="http://itnio-receiver:8026")
     except ConfigurationError as error:
         raise ConfigurationError(f"{at}receiver_url: {error}") from None
     return url, account.receiver_token
@@ -261,7 +261,7 @@ def business_phone_of(account: Account, override: object) -> str | None:
 def _check_secret(secret: Secret, name: str) -> None:
     if not secret:
         raise ConfigurationError(f"{name}: is missing; fill it in")
-    if not is_one_ascii_word(secret):
+    if not is_header_safe(secret):
         raise ConfigurationError(f"{name}: must be printable ASCII characters without spaces")
 
 
@@ -279,13 +279,13 @@ def _check_proxy(proxy: Secret, name: str) -> None:
 
 
 def _base_url(fields: ConnectionFields, at: str) -> str:
-    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url
+    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, check_base_url
 
     if not fields.host:
         return DEFAULT_BASE_URL
     allow_http = fields.extras is not None and str(fields.extras["allow_http"]).lower() == "true"
     try:
-        return checked_base_url(_address(fields), allow_http=allow_http)
+        return check_base_url(_address(fields), allow_http=allow_http)
     except ConfigurationError as error:
         raise ConfigurationError(f"{at}host: {error}") from None
 

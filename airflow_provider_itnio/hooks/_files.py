@@ -56,6 +56,6 @@ class Files:
 
 
 def _may_have_file(message: Message) -> bool:
-    from airflow_provider_itnio.api.links import WITH_FILES
+    from airflow_provider_itnio.api.links import TYPES_WITH_FILES
 
-    return message.type in WITH_FILES
+    return message.type in TYPES_WITH_FILES

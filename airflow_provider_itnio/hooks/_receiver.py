@@ -130,19 +130,19 @@ class ReceiverMethods:
         :raises InvalidMessageError: if one of ``phones`` is not a phone number.
         """
         from airflow_provider_itnio.api.async_client import AsyncClient
-        from airflow_provider_itnio.api.receiver import windows_of
-        from airflow_provider_itnio.api.time_limit import within
+        from airflow_provider_itnio.api.receiver import request_windows
+        from airflow_provider_itnio.api.time_limit import run_with_timeout
         from airflow_provider_itnio.hooks._account import business_phone_of
 
-        async def request_windows() -> dict[str, Window]:
+        async def ask() -> dict[str, Window]:
             async with AsyncClient(*arguments) as client:
-                return await windows_of(client.perform, phones, business_phone)
+                return await request_windows(client.perform, phones, business_phone)
 
         arguments = self.receiver_client_args(self.account())
         business_phone = business_phone_of(self.account(), self.business_phone)
         try:
             # In another thread: this one may already run an event loop.
-            windows = within(_RESPONSE_TIMEOUT, lambda: asyncio.run(request_windows()))
+            windows = run_with_timeout(_RESPONSE_TIMEOUT, lambda: asyncio.run(ask()))
         except TimeoutError:
             raise ReceiverError(
                 f"The receiver did not return 24-hour windows within {_RESPONSE_TIMEOUT:.0f} s"
@@ -268,17 +268,17 @@ class ReceiverMethods:
 def _status_requests(
     ids: str | Iterable[str], until: str, wait: float
 ) -> Iterator[Request[list[MessageStatus]]]:
-    from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MOST_IDS, status_request
+    from airflow_provider_itnio.api.receiver import MAX_IDS, MAX_WAIT, status_request
 
     check_choice("until", until, REACHABLE)
-    check_number("wait", wait, 0, LONGEST_WAIT, float)
+    check_number("wait", wait, 0, MAX_WAIT, float)
     message_ids = [ids] if isinstance(ids, str) else list(ids)
     for status in message_ids:
         if not isinstance(status, str) or not status:
             raise InvalidParameterError("ids: each must be the message_id of a receipt, as text")
     message_ids = list(dict.fromkeys(message_ids))
-    for start in range(0, len(message_ids), MOST_IDS):
-        yield status_request(message_ids[start : start + MOST_IDS], until, wait)
+    for start in range(0, len(message_ids), MAX_IDS):
+        yield status_request(message_ids[start : start + MAX_IDS], until, wait)
 
 
 def _open_request(question_id: str, phones: Iterable[str], open_until: float, task: str) -> Request[str]:
@@ -302,10 +302,10 @@ def _close_request(question_id: str, answered_by: str) -> Request[str]:
 
 
 def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:
-    from airflow_provider_itnio.api.receiver import LONGEST_WAIT, incoming_request
+    from airflow_provider_itnio.api.receiver import MAX_WAIT, incoming_request
 
     check_number("limit", limit, 1, 1000, int)
-    check_number("wait", wait, 0, LONGEST_WAIT, float)
+    check_number("wait", wait, 0, MAX_WAIT, float)
     if after is not None and not isinstance(after, str):
         raise InvalidParameterError("after: must be the cursor of a previous answer, or latest")
     return incoming_request(after, limit, wait)

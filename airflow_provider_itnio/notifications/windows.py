@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.api.time_limit import within
+from airflow_provider_itnio.api.time_limit import run_with_timeout
 from airflow_provider_itnio.notifications.rendering import describe_error
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def open_windows(
         if (request := _window_request(hook, alert, account, numbers)) is None:
             return {}
         # In a thread: an event loop may run here already, and a DNS lookup can't be cancelled.
-        return _use_answer(hook, numbers, within(_TIMEOUT, lambda: asyncio.run(request)))
+        return _use_answer(hook, numbers, run_with_timeout(_TIMEOUT, lambda: asyncio.run(request)))
     except Exception as error:
         return _use_answer(hook, numbers, error)
 
@@ -88,10 +88,10 @@ async def _request_windows(
     protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str], business_phone: str | None
 ) -> Mapping[str, bool]:
     from airflow_provider_itnio.api.async_client import AsyncClient
-    from airflow_provider_itnio.api.receiver import windows_of
+    from airflow_provider_itnio.api.receiver import request_windows
 
     async with AsyncClient(protocol, settings) as client:
-        windows = await windows_of(client.perform, numbers, business_phone)
+        windows = await request_windows(client.perform, numbers, business_phone)
         return {number: window.is_open for number, window in windows.items()}
 
 

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_itnio.api.checks import check_flag
 from airflow_provider_itnio.api.errors import (
-    MAY_PASS,
+    TRANSIENT,
     ConfigurationError,
     ItnioError,
     NotSentError,
@@ -120,7 +120,7 @@ class AskingOperator(RecordedSending):
         """Open a question in the receiver before it is sent, and return it with the cursor of its answers."""
         try:
             cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
-        except MAY_PASS as error:
+        except TRANSIENT as error:
             if isinstance(error, ReceiverError):
                 self._open_question = question  # it may be open: only the receiver's response may be lost
             if question.asked:
@@ -144,7 +144,7 @@ class AskingOperator(RecordedSending):
         question = replace(question, ends_at=ends_at)
         all_numbers = deduplicate_numbers([*(sent.recipient for sent in question.asked), *numbers])
         # The new end matters for other questions only, so an error does not fail this one.
-        with suppress(*MAY_PASS, RecordError):
+        with suppress(*TRANSIENT, RecordError):
             self.hook.open_question(question.id, all_numbers, ends_at, question.task)
             write_question(record.store, question, all_numbers)
         return question
@@ -212,7 +212,7 @@ class AskingOperator(RecordedSending):
         from airflow_provider_itnio.api.answer_wait import AnswerWait
 
         wait = AnswerWait(question, self.hook.account().credentials.secret)
-        with suppress(*MAY_PASS):
+        with suppress(*TRANSIENT):
             wait.take(self.hook.incoming(**wait.incoming_query() | {"wait": 0.0}), {})
         return cast("dict[str, Any] | None", wait.result()["answer"])
 

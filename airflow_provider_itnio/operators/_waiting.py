@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_itnio._compat import is_airflow_3
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_seconds
 from airflow_provider_itnio.api.errors import (
-    MAY_PASS,
+    TRANSIENT,
     InvalidParameterError,
     NotDeliveredError,
     ReceiverAccessError,
@@ -118,10 +118,10 @@ def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = Fals
         because a proxy answers HTTP 404 while the receiver restarts.
     :raises ConfigurationError: if the connection names no receiver, or the receiver refuses the token.
     """
-    from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+    from airflow_provider_itnio.api.status_wait import RESPONSE_GRACE
 
     try:
-        hook.check_receiver(within=seconds + LAST_ANSWER)
+        hook.check_receiver(within=seconds + RESPONSE_GRACE)
     except ReceiverError as error:
         log.warning("%s. The message is sent anyway, and the task waits for it afterwards", error)
     except ReceiverAccessError as error:
@@ -160,8 +160,8 @@ def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float
     wait = StatusWait([message_id], until, time.time() + seconds)
     while True:
         try:
-            pause = wait.take(hook.message_status(**wait.question()))
-        except MAY_PASS as error:
+            pause = wait.take(hook.message_status(**wait.query()))
+        except TRANSIENT as error:
             pause = wait.take(error)
         if pause is None:
             return wait.result()
@@ -180,10 +180,10 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
         try:
             incoming = hook.incoming(**wait.incoming_query())
             pause = wait.take(incoming, hook.message_status(**wait.status_query()))
-            if pause is not None and (open_arguments := wait.to_open()):
+            if pause is not None and (open_arguments := wait.open_arguments()):
                 hook.open_question(*open_arguments)
-                wait.opened()
-        except MAY_PASS as error:
+                wait.mark_opened()
+        except TRANSIENT as error:
             pause = wait.take_error(error)
         if pause is None:
             return wait.result()

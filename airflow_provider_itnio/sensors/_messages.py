@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypedDict
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
-from airflow_provider_itnio.api.message_ids import LONGEST_ID, message_id_problem
+from airflow_provider_itnio.api.message_ids import MAX_ID_LENGTH, message_id_problem
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.values import integral, plain_scalar
 from airflow_provider_itnio.templating import is_list_in_text
@@ -167,9 +167,9 @@ def _read_id(value: Any, path: str) -> str:
             f"{path}: Jinja has turned a mapped task's outputs into a text; pass them directly "
             "(messages=task.output)"
         )
-    if not 0 < len(message_id) <= LONGEST_ID or not message_id.isprintable():
+    if not 0 < len(message_id) <= MAX_ID_LENGTH or not message_id.isprintable():
         raise InvalidParameterError(
-            f"{path}: a message id is printable text of 1 to {LONGEST_ID} characters, "
+            f"{path}: a message id is printable text of 1 to {MAX_ID_LENGTH} characters, "
             f"{describe_value(message_id)} ({len(message_id):,} characters) given"
         )
     return message_id

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import is_from_mapped, without_guard
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_name
-from airflow_provider_itnio.api.errors import MAY_PASS, ConnectionLookupError, ItnioError, NotDeliveredError
+from airflow_provider_itnio.api.errors import TRANSIENT, ConnectionLookupError, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -164,15 +164,15 @@ class WhatsAppDeliveredSensor(_Sensor):
 
         :param context: the task's context.
         """
-        from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+        from airflow_provider_itnio.api.status_wait import RESPONSE_GRACE
 
         try:
-            within = max(0.0, self._ends_at - time.time()) + LAST_ANSWER
+            within = max(0.0, self._ends_at - time.time()) + RESPONSE_GRACE
             statuses = self.hook.message_status(self._sent.recipients, until=self.until, within=within)
             pause = self._wait.take(statuses)
         except ConnectionLookupError:  # the connection may not exist
             raise
-        except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy returns while the receiver restarts
+        except TRANSIENT as error:  # also HTTP 401 and 404, which a proxy returns while the receiver restarts
             pause = self._wait.take(error)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -186,12 +186,12 @@ class WhatsAppDeliveredSensor(_Sensor):
         :param context: the task's context.
         :param event: the result of the wait.
         """
-        from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+        from airflow_provider_itnio.api.status_wait import RESPONSE_GRACE
 
         if event["problem"]:
             try:
-                self.hook.check_receiver(within=LAST_ANSWER)
-            except MAY_PASS:
+                self.hook.check_receiver(within=RESPONSE_GRACE)
+            except TRANSIENT:
                 pass  # the time is over
             except ItnioError as error:
                 raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -16,13 +16,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_itnio.api.answer_wait import AnswerWait
 from airflow_provider_itnio.api.checks import check_name
 from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import MAY_PASS, InvalidParameterError, ItnioError
+from airflow_provider_itnio.api.errors import TRANSIENT, InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.question import Question
-from airflow_provider_itnio.api.receiver import LONGEST_WAIT
+from airflow_provider_itnio.api.receiver import MAX_WAIT
 from airflow_provider_itnio.api.signing import Secret
-from airflow_provider_itnio.api.status_wait import AFTER_ERROR, StatusWait
+from airflow_provider_itnio.api.status_wait import RETRY_DELAY, StatusWait
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ class WhatsAppStatusTrigger(_SerializableTrigger, BaseTrigger):
             while True:
                 try:
                     hook = await _get_hook(self.itnio_conn_id)
-                    pause = wait.take(await hook.amessage_status(**wait.question()))
-                except MAY_PASS as error:
+                    pause = wait.take(await hook.amessage_status(**wait.query()))
+                except TRANSIENT as error:
                     pause = wait.take(error)
                 if pause is None:
                     break
@@ -168,17 +168,17 @@ class WhatsAppAnswerTrigger(_SerializableTrigger, BaseTrigger):
                     wait.secret = (await hook.aaccount()).credentials.secret
                     incoming = await hook.aincoming(**wait.incoming_query())
                     pause = wait.take(incoming, await hook.amessage_status(**wait.status_query()))
-                    if pause is not None and (open_arguments := wait.to_open()):
+                    if pause is not None and (open_arguments := wait.open_arguments()):
                         await hook.aopen_question(*open_arguments)
-                        wait.opened()
-                except MAY_PASS as error:
+                        wait.mark_opened()
+                except TRANSIENT as error:
                     pause = wait.take_error(error)
                 if pause is None:
                     break
                 await asyncio.sleep(pause)
             result = wait.result()
             if result["answer"]:  # typed answers count for other questions from now on
-                with suppress(*MAY_PASS):
+                with suppress(*TRANSIENT):
                     hook = await _get_hook(self.itnio_conn_id)
                     await hook.aclose_question(question.id, result["answer"]["answered_by"])
         except ItnioError as error:  # e.g. the connection was deleted
@@ -247,10 +247,10 @@ class WhatsAppMessageTrigger(_SerializableTrigger, BaseEventTrigger):
             asked_at = time.monotonic()
             try:
                 hook = await _get_hook(self.itnio_conn_id)
-                response = await hook.aincoming(cursor, wait=LONGEST_WAIT)
+                response = await hook.aincoming(cursor, wait=MAX_WAIT)
             except ItnioError as error:
-                self._log_once(f"{error}. The receiver is asked again every {AFTER_ERROR:g} s")
-                await asyncio.sleep(AFTER_ERROR)
+                self._log_once(f"{error}. The receiver is asked again every {RETRY_DELAY:g} s")
+                await asyncio.sleep(RETRY_DELAY)
                 continue
             self._last_problem = ""
             messages = [_as_json(message) for message in response.messages if self._is_wanted(message)]
@@ -259,9 +259,9 @@ class WhatsAppMessageTrigger(_SerializableTrigger, BaseEventTrigger):
             has_changed, cursor = response.cursor != cursor, response.cursor
             if cursor != stored_cursor and await self._store_cursor(cursor, is_event=bool(messages)):
                 stored_cursor = cursor
-            remaining = asked_at + LONGEST_WAIT - time.monotonic()
+            remaining = asked_at + MAX_WAIT - time.monotonic()
             if not has_changed and remaining > 0:  # the receiver answered early: it is under load, or stops
-                await asyncio.sleep(min(remaining, AFTER_ERROR))
+                await asyncio.sleep(min(remaining, RETRY_DELAY))
 
     def _is_wanted(self, message: IncomingMessage) -> bool:
         return self._senders is None or message.sender in self._senders
@@ -285,7 +285,7 @@ class WhatsAppMessageTrigger(_SerializableTrigger, BaseEventTrigger):
                 self._log_once(
                     f"The cursor in the asset's state store can't be read: {error}. It is read again"
                 )
-                await asyncio.sleep(AFTER_ERROR)
+                await asyncio.sleep(RETRY_DELAY)
         return self.after
 
     async def _store_cursor(self, cursor: str, *, is_event: bool) -> bool:

@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
 from airflow_provider_itnio.api.protocol import Protocol, Request
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE, Response
 from airflow_provider_itnio.api.signing import Credentials
 from tests.api.conftest import API_KEY, SECRET
 
@@ -63,6 +63,6 @@ JUNK = {
     "nested deeply": b'{"status": ' * 100_000,
     "lists nested deeply": b"[" * 100_000,
     "cut": b'{"status": "-68", "reas',
-    "over 1 MiB": json.dumps(ACCEPTED).encode().ljust(ANSWER_LIMIT + 1),
-    "refused over 1 MiB": json.dumps(REFUSED).encode().ljust(ANSWER_LIMIT + 1),
+    "over 1 MiB": json.dumps(ACCEPTED).encode().ljust(MAX_BODY_SIZE + 1),
+    "refused over 1 MiB": json.dumps(REFUSED).encode().ljust(MAX_BODY_SIZE + 1),
 }

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_itnio.api.characters import shows_nothing
+from airflow_provider_itnio.api.characters import is_invisible
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -49,7 +49,7 @@ characters = st.characters(exclude_categories=["Cs"])
 
 
 def words(limit: int, alphabet: Any = characters) -> st.SearchStrategy[str]:
-    return st.text(alphabet, min_size=1, max_size=limit).filter(lambda text: not shows_nothing(text))
+    return st.text(alphabet, min_size=1, max_size=limit).filter(lambda text: not is_invisible(text))
 
 
 one_line_characters = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])

@@ -89,11 +89,11 @@ def test_an_exchange_ends_at_its_deadline_at_every_stage() -> None:
     async def stuck() -> BaseException:
         deadlines, exchange = _Deadlines(0.05), _Exchange()
         exchange.connection = SimpleNamespace(transport=None)
-        deadlines.begin(exchange)
+        deadlines.start(exchange)
         try:
             await asyncio.Event().wait()
         except BaseException as error:
-            return exchange.ended_by(error)
+            return exchange.error_for(error)
         raise AssertionError
 
     async def both() -> tuple[BaseException, int]:
@@ -109,12 +109,12 @@ def test_a_cancellation_from_outside_is_kept_when_an_exchange_is_late() -> None:
     async def cancelled() -> BaseException:
         exchange = _Exchange()
         exchange.connection = SimpleNamespace(transport=None)
-        exchange.end_late()
+        exchange.abort()
         exchange.task.cancel()
         try:
             await asyncio.sleep(10)
         except BaseException as error:
-            return exchange.ended_by(error)
+            return exchange.error_for(error)
         raise AssertionError
 
     async def aside() -> BaseException:

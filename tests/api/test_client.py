@@ -98,7 +98,7 @@ def test_a_client_survives_a_fork(tmp_path: Path) -> None:
 
 
 def test_equal_accounts_and_settings_share_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_kept", {})
+    monkeypatch.setattr(client, "_shared_clients", {})
     kept = shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example"))
     assert shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example")) is kept
     assert (
@@ -118,9 +118,9 @@ def test_equal_accounts_and_settings_share_a_client(monkeypatch: pytest.MonkeyPa
 
 
 def test_only_so_many_clients_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_kept", {})
+    monkeypatch.setattr(client, "_shared_clients", {})
     first = shared_client(Credentials("key", "0"), ClientSettings())
     for number in range(1, 40):
         shared_client(Credentials("key", f"{number}"), ClientSettings())
-    assert len(client._kept) == 32
+    assert len(client._shared_clients) == 32
     assert shared_client(Credentials("key", "0"), ClientSettings()) is not first

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
+from airflow_provider_itnio.api.clock import ServerClock, parse_http_date
 from tests.tables import for_each
 
 NOW = 1_700_000_000
@@ -16,7 +16,7 @@ NOW = 1_700_000_000
 def test_the_clock_is_the_machines_until_a_server_date_sets_it() -> None:
     clock = ServerClock(lambda: NOW)
     assert clock.now() == NOW
-    assert clock.set_by(formatdate(NOW - 3600, usegmt=True))
+    assert clock.set_from_date(formatdate(NOW - 3600, usegmt=True))
     assert clock.now() == NOW - 3600
     assert clock.offset == -3600
 
@@ -24,14 +24,14 @@ def test_the_clock_is_the_machines_until_a_server_date_sets_it() -> None:
 def test_the_offset_is_added_to_the_machines_running_clock() -> None:
     times = iter([NOW, NOW + 10])
     clock = ServerClock(lambda: next(times))
-    clock.set_by(formatdate(NOW + 60, usegmt=True))
+    clock.set_from_date(formatdate(NOW + 60, usegmt=True))
     assert clock.now() == NOW + 70
 
 
 @for_each("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT", "1700000000"])
 def test_an_invalid_date_does_not_set_the_clock(date: str | None) -> None:
     clock = ServerClock(lambda: NOW)
-    assert not clock.set_by(date)
+    assert not clock.set_from_date(date)
     assert clock.offset == 0
 
 
@@ -39,12 +39,12 @@ def test_an_invalid_date_does_not_set_the_clock(date: str | None) -> None:
     "date", ["Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 23:13:20 +0100", "14 Nov 2023 22:13:20 GMT"]
 )
 def test_http_dates_are_read(date: str) -> None:
-    assert seconds_of_date(date) == NOW
+    assert parse_http_date(date) == NOW
 
 
 @given(date=st.text(max_size=40) | st.text(st.sampled_from("Tue,14Nov2023:GMT+- "), max_size=40))
 def test_any_date_header_gives_a_time_or_none(date: str) -> None:
-    seconds = seconds_of_date(date)
+    seconds = parse_http_date(date)
     assert seconds is None or isinstance(seconds, float)
 
 
@@ -53,7 +53,7 @@ def test_a_date_without_a_time_zone_is_read_as_utc(date: str, monkeypatch: pytes
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
-        assert seconds_of_date(date) == 784111777
+        assert parse_http_date(date) == 784111777
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -22,7 +22,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE, Response
 from tests.api.conftest import NOW, RECIPIENT
 from tests.api.protocol_cases import ACCEPTED, CREDENTIALS, JUNK, NO_ID, PASSING, REFUSED, answer, outcome
 from tests.tables import for_each
@@ -98,7 +98,7 @@ def test_junk_with_http_200_is_an_unknown_outcome(
 
 
 def test_an_answer_of_1_mib_is_read(exchange: Protocol, message: Request[Receipt]) -> None:
-    whole = json.dumps(ACCEPTED).encode().ljust(ANSWER_LIMIT)
+    whole = json.dumps(ACCEPTED).encode().ljust(MAX_BODY_SIZE)
     assert isinstance(outcome(exchange, message, answer(whole)), Receipt)
 
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_itnio.api import async_client, client
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
-from airflow_provider_itnio.api.response import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
@@ -70,7 +70,7 @@ def test_a_refusal_and_a_long_answer_do_not_spoil_the_next_message(sender: Make,
     for fault in (
         {"status": -68},
         {"http_status": 404, "body": "x" * 9999},
-        {"body": "x" * (ANSWER_LIMIT + 9)},
+        {"body": "x" * (MAX_BODY_SIZE + 9)},
     ):
         sandbox.fail_next(**fault)
         failure(one.send)

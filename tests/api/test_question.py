@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.answer_wait import AnswerWait
 from airflow_provider_itnio.api.errors import ReceiverError
-from airflow_provider_itnio.api.question import Asked, Question, option_words
+from airflow_provider_itnio.api.question import Asked, Question, option_texts
 from airflow_provider_itnio.api.receiver import Incoming, IncomingMessage, MessageStatus
 from airflow_provider_itnio.api.signing import Secret
 from tests.tables import for_each
@@ -91,15 +91,15 @@ def test_a_message_that_does_not_answer_the_question_gives_no_option(message):
 
 
 def test_an_options_position_is_an_answer_only_if_no_option_contains_a_number():
-    assert option_words({"yes": "Load again", "no": "Leave it"})["2"] == "no"
+    assert option_texts({"yes": "Load again", "no": "Leave it"})["2"] == "no"
     for options in (
         {"3": "3 hours", "6": "6 hours"},
         {"three": "3 hours", "one": "1 hour"},
         {"three": "Wait ３ h", "one": "Wait 1 h"},
         {"2nd": "Second", "1st": "First"},
     ):
-        assert {"1", "2"}.isdisjoint(option_words(options))
-    assert "1" not in option_words({"yes": "Load again", "no": "Leave it"}, has_places=False)
+        assert {"1", "2"}.isdisjoint(option_texts(options))
+    assert "1" not in option_texts({"yes": "Load again", "no": "Leave it"}, has_places=False)
 
 
 @for_each(
@@ -190,28 +190,28 @@ def test_the_wait_ends_with_the_first_answer():
 def test_the_question_is_opened_again_after_a_failure_or_with_a_new_database():
     waiting = Waiting()
     waiting.hears(m1="sent")
-    assert waiting.wait.to_open() == (
+    assert waiting.wait.open_arguments() == (
         "q1",
         [ANA, BEN],
         AT + 100,
         "dag/run/ask/-1",
     )  # all recipients of the question
-    waiting.wait.opened()
+    waiting.wait.mark_opened()
     waiting.hears(m1="delivered")
-    assert waiting.wait.to_open() is None
+    assert waiting.wait.open_arguments() is None
     waiting.hears(m1="failed")
-    assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
-    waiting.wait.opened()
-    assert waiting.wait.to_open() is None
+    assert waiting.wait.open_arguments() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
+    waiting.wait.mark_opened()
+    assert waiting.wait.open_arguments() is None
     waiting.wait.take(Incoming([], "b-0"), {})  # a cursor of another database
-    assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
+    assert waiting.wait.open_arguments() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
 
 
 def test_messages_are_read_again_if_the_receiver_did_not_list_the_question_as_open():
     waiting = Waiting()
     assert waiting.hears(written(questions=(), closed_questions=("q1",))) == 0
-    assert waiting.wait.to_open()
-    waiting.wait.opened()
+    assert waiting.wait.open_arguments()
+    waiting.wait.mark_opened()
     assert waiting.wait.incoming_query()["after"] == "a-1"
     assert waiting.wait.result()["unclear"] == ""
     assert waiting.hears(written(questions=())) > 0  # the receiver can't know

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.api.response import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make
@@ -94,7 +94,7 @@ FAULTS: list[dict[str, Any]] = [
     {"http_status": 500, "body": f"{API_KEY} {RECIPIENT}", "headers": {"Content-Type": f"text/{API_KEY}"}},
     {"http_status": 302, "headers": {"Location": f"/?to={RECIPIENT}&key={API_KEY}"}},
     {"body": f"<html>{API_KEY} {SECRET} {RECIPIENT}"},
-    {"body": RECIPIENT * (ANSWER_LIMIT // 10)},
+    {"body": RECIPIENT * (MAX_BODY_SIZE // 10)},
     {"drop": "before_accepting"},
     {"drop": "after_accepting"},
     {"delay": 1},

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.api.errors import ConfigurationError
-from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, ClientSettings, checked_base_url
+from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, ClientSettings, check_base_url
 from tests.tables import for_each
 
 
@@ -20,7 +20,7 @@ from tests.tables import for_each
     ],
 )
 def test_https_and_http_to_loopback_are_accepted(url: str, checked: str) -> None:
-    assert checked_base_url(url) == checked
+    assert check_base_url(url) == checked
 
 
 @for_each(
@@ -28,12 +28,12 @@ def test_https_and_http_to_loopback_are_accepted(url: str, checked: str) -> None
 )
 def test_plain_http_is_accepted_only_with_allow_http(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        checked_base_url(url)
+        check_base_url(url)
     assert str(caught.value) == (
         f"must be https://, {url!r} given: plain http would send the Api-Key unencrypted; "
         'the extra {"allow_http": true} allows it'
     )
-    assert checked_base_url(url, allow_http=True) == url
+    assert check_base_url(url, allow_http=True) == url
 
 
 @for_each(
@@ -41,14 +41,14 @@ def test_plain_http_is_accepted_only_with_allow_http(url: str) -> None:
 )
 def test_a_base_url_without_an_http_scheme_or_host_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        checked_base_url(url, allow_http=True)
+        check_base_url(url, allow_http=True)
     assert str(caught.value) == f"must be an address such as https://api.itniotech.com, {url!r} given"
 
 
 @for_each("url", ["https://[::1", "https://a:port", "https://a:99999"])
 def test_a_base_url_that_cannot_be_parsed_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"with a number as its port, if any$"):
-        checked_base_url(url)
+        check_base_url(url)
 
 
 @for_each(
@@ -56,13 +56,13 @@ def test_a_base_url_that_cannot_be_parsed_is_refused(url: str) -> None:
 )
 def test_a_user_a_query_and_a_fragment_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        checked_base_url(url)
+        check_base_url(url)
     assert str(caught.value) == "must not contain a user name, query or fragment"
 
 
 def test_a_password_is_not_shown() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        checked_base_url("ftp://ann:5ecret@a.example")
+        check_base_url("ftp://ann:5ecret@a.example")
     assert "5ecret" not in str(caught.value)
 
 
@@ -80,4 +80,4 @@ def test_the_settings_repr_does_not_show_the_proxy() -> None:
 @for_each("host", ["api itniotech.com", "a..b", ".x", "*.example", "x" * 64])
 def test_a_host_name_that_is_not_valid_in_dns_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^must be an address such as"):
-        checked_base_url(f"https://{host}")
+        check_base_url(f"https://{host}")

@@ -12,7 +12,7 @@ from airflow_provider_itnio.api.errors import (
     RecipientError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.api.response import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import MAX_BODY_SIZE
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import (
     Make,
@@ -97,7 +97,7 @@ UNKNOWN_ANSWERS = [
     ("too early", {"http_status": 425}, 425, "HTTP 425"),
     ("another proxy", {"http_status": 407}, 407, "HTTP 407"),
     ("no content", {"http_status": 201}, 201, "HTTP 201"),
-    ("over 1 MiB", {"body": "[" + " " * ANSWER_LIMIT + "]"}, 200, "HTTP 200, longer than 1 MiB"),
+    ("over 1 MiB", {"body": "[" + " " * MAX_BODY_SIZE + "]"}, 200, "HTTP 200, longer than 1 MiB"),
 ]  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_a_redirects_body_is_read_as_an_answer(sender: Make, location: str) -> N
         assert sender(server.url).send().message_id == MESSAGE_ID
     with redirect({"status": "-70"}) as server:
         assert isinstance(failure(sender(server.url).send), RecipientError)
-    with redirect(b"[" + b" " * (2 * ANSWER_LIMIT)) as server:
+    with redirect(b"[" + b" " * (2 * MAX_BODY_SIZE)) as server:
         error = failure(sender(server.url).send)
         assert isinstance(error, UnknownOutcomeError)
         assert "longer than 1 MiB" in str(error)
@@ -142,10 +142,10 @@ def test_a_redirects_body_is_read_as_an_answer(sender: Make, location: str) -> N
 
 
 def test_an_answer_of_exactly_1_mib_is_read_and_a_larger_one_is_not(sender: Make) -> None:
-    full = json.dumps(ACCEPTED).encode().ljust(ANSWER_LIMIT)
+    full = json.dumps(ACCEPTED).encode().ljust(MAX_BODY_SIZE)
     with Server(lambda _: answer(full)) as server:
         assert sender(server.url).send().message_id == MESSAGE_ID
-    bomb = gzip.compress(b" " * (64 * ANSWER_LIMIT))
+    bomb = gzip.compress(b" " * (64 * MAX_BODY_SIZE))
     with Server(lambda _: answer(bomb, Content_Encoding="gzip")) as server:
         error = failure(sender(server.url).send)
     assert isinstance(error, UnknownOutcomeError)
@@ -159,7 +159,7 @@ class EndlessServer(Server):
 
     def serve(self, received: Received, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-        while self.sent < 64 * ANSWER_LIMIT and not self.stopped.is_set():
+        while self.sent < 64 * MAX_BODY_SIZE and not self.stopped.is_set():
             self.sent += connection.send(b" " * 65536)
         raise ConnectionAbortedError
 
@@ -169,4 +169,4 @@ def test_an_endless_answer_is_given_up_after_1_mib(sender: Make) -> None:
         error = failure(sender(server.url).send)
         assert isinstance(error, UnknownOutcomeError)
         assert "longer than 1 MiB" in str(error)
-        assert server.sent < 32 * ANSWER_LIMIT
+        assert server.sent < 32 * MAX_BODY_SIZE

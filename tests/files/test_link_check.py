@@ -171,8 +171,8 @@ def test_an_unreachable_server_is_a_not_sent_error_so_the_task_can_retry(link, c
 
 def test_a_redirect_from_a_public_to_a_private_address_is_refused(link):
     with pytest.raises(InvalidMessageError, match="an address that only this network knows"):
-        link_check._next("https://files.example/a.png", link("/a.png"), "image.link: 'x'")
-    assert link_check._next(link("/a"), "/a.png", "") == link("/a.png")
+        link_check._redirect_target("https://files.example/a.png", link("/a.png"), "image.link: 'x'")
+    assert link_check._redirect_target(link("/a"), "/a.png", "") == link("/a.png")
 
 
 @for_each(

@@ -95,7 +95,7 @@ def test_an_invalid_connection_fails_the_task_at_once(monkeypatch):
 
 
 def test_a_trigger_keeps_waiting_after_a_failed_connection_lookup(away, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.RETRY_DELAY", 0.1)
     trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 60)
 
     async def event():

@@ -17,10 +17,10 @@ def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
 
     Late pushes are not waited for and the receiver is read often, to keep the tests short.
     """
-    waits = {"_LATE_PUSHES": 0, "_FIRST_WAIT": 0.1, "_BETWEEN_MESSAGES": 0.05, "AFTER_ERROR": 0.1}
+    waits = {"_PUSH_GRACE": 0, "_FIRST_WAIT": 0.1, "_BATCH_PAUSE": 0.05, "RETRY_DELAY": 0.1}
     for name, seconds in waits.items():
         monkeypatch.setattr(f"airflow_provider_itnio.api.answer_wait.{name}", seconds)
-    monkeypatch.setattr("airflow_provider_itnio.triggers.whatsapp.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.triggers.whatsapp.RETRY_DELAY", 0.1)
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 0)
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)
@@ -85,7 +85,7 @@ def run(request, delivery, store):
 @pytest.fixture
 def asked_often(monkeypatch):
     """A broadcast asks for statuses more often than by default, to keep the test short."""
-    for name in ("POLL_INTERVAL", "AFTER_ERROR"):
+    for name in ("POLL_INTERVAL", "RETRY_DELAY"):
         monkeypatch.setattr(f"airflow_provider_itnio.broadcast.status_watch.{name}", 0.2)
 
 

@@ -313,7 +313,7 @@ def test_if_no_answer_is_not_used_if_nothing_is_pushed_to_the_receiver(if_no_ans
 def test_401_or_404_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     code, deferrable, sandbox, connect, receiver, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait.RETRY_DELAY", 0.1)
     with proxy_of(receiver) as proxy:
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         run = asking(deferrable=deferrable, answer_within=60)

@@ -258,7 +258,7 @@ def test_after_an_unknown_fallback_a_clear_does_not_send_the_text_again(
 def test_few_fallbacks_are_rendered_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
     """Many texts may fail at once; their fallbacks are rendered only as they can be sent."""
     monkeypatch.setattr(accepted_messages, "_MAX_FALLBACKS", 2)
-    monkeypatch.setattr(status_watch, "MOST_IDS", 2)
+    monkeypatch.setattr(status_watch, "MAX_IDS", 2)
     people = [person(str(n)) for n in range(9)]
     for one in people:
         wrote_now(receiver, one)

@@ -55,12 +55,12 @@ def test_one_missing_answer_at_the_end_of_the_wait_makes_no_message_late(
             return dataclasses.replace(made, path="v1/nothing")
         return made
 
-    async def with_end(self, *, hold, late=()):
-        if late and not is_end:
+    async def with_end(self, *, delay, expired=()):
+        if expired and not is_end:
             is_end.append(True)
             for message in sandbox.messages:
                 receiver.push(status_push(message.id, "delivered"))
-        await ask(self, hold=hold, late=late)
+        await ask(self, delay=delay, expired=expired)
 
     monkeypatch.setattr(status_watch, "status_request", request)
     monkeypatch.setattr(status_watch.StatusWatch, "_request_all", with_end)

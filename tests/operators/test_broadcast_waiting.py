@@ -308,7 +308,7 @@ def test_statuses_are_requested_in_groups_and_not_too_often(store, sandbox, peop
     monkeypatch.setattr(
         status_watch, "status_request", lambda ids, *rest: asked.append(len(ids)) or real(ids, *rest)
     )
-    monkeypatch.setattr(status_watch, "MOST_IDS", 2)
+    monkeypatch.setattr(status_watch, "MAX_IDS", 2)
     run = waiting([*people, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
     may_be_tried_again(run, NotDeliveredError)
     assert max(asked) == 2

@@ -38,7 +38,7 @@ def late_receiver(connect, monkeypatch):
         return answer({"messages": [told | {"message_id": one} for one in ids]})
 
     for module in ("api.status_wait", "broadcast.status_watch", "api.answer_wait"):
-        monkeypatch.setattr(f"airflow_provider_itnio.{module}.LAST_ANSWER", 0.3)
+        monkeypatch.setattr(f"airflow_provider_itnio.{module}.RESPONSE_GRACE", 0.3)
     monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._RESPONSE_TIMEOUT", 2.0 * LATE)
     with Server(late) as server:
         connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})

@@ -51,7 +51,7 @@ def test_a_timeout_in_the_log_line_about_the_next_try_means_not_sent(run, store,
     assert_was_not_sent(run, store, sandbox)
 
 
-@pytest.mark.parametrize("name", ["_session", "_ask"])
+@pytest.mark.parametrize("name", ["_session", "_send_request"])
 @pytest.mark.parametrize("tries_before", [0, 1])
 def test_a_timeout_just_before_a_request_means_not_sent(tries_before, name, run, store, sandbox, monkeypatch):
     sandbox.fail_next(http_status=429)

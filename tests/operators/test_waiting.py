@@ -245,7 +245,7 @@ def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
 def test_the_wait_continues_while_the_receiver_is_unreachable(
     store, sandbox, connect, closed_port, monkeypatch, caplog
 ):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.01)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.RETRY_DELAY", 0.01)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
     assert "could not be asked for the status of messages" in str(error)
@@ -294,7 +294,7 @@ def test_default_deferrable_of_airflows_configuration_applies(monkeypatch):
 def test_404_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     deferrable, sandbox, connect, receiver, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.RETRY_DELAY", 0.1)
     with proxy_of(receiver) as proxy:
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         run = waiting(make=to(NEVER_PUSHED), deferrable=deferrable)

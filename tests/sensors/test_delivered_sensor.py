@@ -309,7 +309,7 @@ def test_without_a_receiver_in_the_connection_the_sensor_fails_at_once(deferrabl
 
 @for_each("deferrable", [False, True])
 def test_a_refused_token_is_reported_at_the_timeout(deferrable, connect, receiver, monkeypatch, caplog):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.RETRY_DELAY", 0.1)
     connect(extra=receiver.extra | {"receiver_token": "another-token-0123456789"})
     told = "receiver_token: the receiver does not accept it"
     with pytest.raises(AirflowSensorTimeout, match=told):
@@ -332,7 +332,7 @@ def test_itnio_conn_id_must_be_a_string():
 def test_an_http_error_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     deferrable, code, answered, sandbox, connect, receiver, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.RETRY_DELAY", 0.1)
     receipts = sent(NEVER_PUSHED)
     with proxy_of(receiver) as proxy:
         connect(extra=receiver.extra | {"receiver_url": proxy.url})

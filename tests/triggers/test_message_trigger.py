@@ -27,7 +27,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def asks(connect, receiver, monkeypatch):
-    monkeypatch.setattr(whatsapp, "AFTER_ERROR", 0.05)
+    monkeypatch.setattr(whatsapp, "RETRY_DELAY", 0.05)
     monkeypatch.setattr(whatsapp, "_STORE_DELAY", 0.05)
     monkeypatch.setattr(whatsapp, "_HOOK_TTL", 0.05)  # some tests change the connection
     connect(extra=receiver.extra)
@@ -234,7 +234,7 @@ def test_a_failing_store_loses_no_message(receiver, caplog):
 
 
 def test_a_cursor_that_could_not_be_stored_is_stored_later(receiver, monkeypatch, caplog):
-    monkeypatch.setattr(whatsapp, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(whatsapp, "MAX_WAIT", 0.1)
     store = AssetStateStore()
 
     def one_message():

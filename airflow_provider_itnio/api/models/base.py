@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.api.characters import show_invisible, shows_nothing
+from airflow_provider_itnio.api.characters import is_invisible, show_invisible
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
 from airflow_provider_itnio.api.values import (
     has_lost_digits,
@@ -65,7 +65,7 @@ def text_value(value: object) -> str:
         if not value or value.isspace():
             raise rule_error("must not be empty")
         if not value.isascii():
-            if shows_nothing(value):
+            if is_invisible(value):
                 raise rule_error("must not be empty; it contains only invisible characters")
             try:
                 value.encode()
@@ -200,7 +200,7 @@ def matching(pattern: str, sentence: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def whole_number(value: object) -> object:
+def parse_integer(value: object) -> object:
     """Read a whole number of any numeric type, or as text."""
     if isinstance(value, str):
         return value.strip()

@@ -19,8 +19,8 @@ from airflow_provider_itnio.api.models.base import (
     Part,
     RequiredText,
     matching,
+    parse_integer,
     refuse_repeated,
-    whole_number,
 )
 from airflow_provider_itnio.api.models.media_source import MediaSource
 
@@ -87,7 +87,7 @@ class LocationParameter(Part):
 
 
 ButtonIndex = Annotated[str, matching(r"[0-9]", "must be a button's position from 0 to 9")]
-WholeNumber = Annotated[int, BeforeValidator(whole_number), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+WholeNumber = Annotated[int, BeforeValidator(parse_integer), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
 class Currency(Part):
