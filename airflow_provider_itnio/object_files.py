@@ -37,11 +37,11 @@ __all__ = ["MessageFiles"]
 
 log = NeverRaisingLog(__name__)
 
-_KEPT: Final = 1000
+_MAX_CACHED_LINKS: Final = 1000
 """Links that are kept for other messages with the same file."""
-_FRESH: Final = 60.0
+_CHECK_TTL: Final = 60.0
 """Seconds for which a file is not checked again."""
-_MASKED: Final = 100
+_MAX_MASKED: Final = 100
 """Links whose signatures are registered with Airflow's masking: each slows down every log line."""
 _TYPE_OPTION: Final = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "ResponseContentType"),
@@ -59,7 +59,7 @@ _PROVIDERS: Final = {
 }
 """The Airflow provider that is needed, by scheme."""
 
-FileWork = Callable[[], "Message"]
+CompleteMessage = Callable[[], "Message"]
 """Completes a message with a file. It does not call Airflow, so any thread may run it."""
 
 
@@ -83,10 +83,10 @@ class MessageFiles:
         self._timeout = timeout
         self._failure = ""
         self._links: dict[tuple[str, str], tuple[str, float]] = {}
-        self._warned_of: set[str] = set()
-        self._masked = 0
+        self._warned_hosts: set[str] = set()
+        self._masked_count = 0
 
-    def completed(self, message: Message) -> Message:
+    def complete(self, message: Message) -> Message:
         """Return the message with a link instead of an object.
 
         :raises InvalidMessageError: if the file does not exist, is too large, has a media type that WhatsApp
@@ -94,13 +94,13 @@ class MessageFiles:
         :raises ConfigurationError: if the storage's configuration is wrong.
         :raises FileUnavailableError: if the storage is unreachable now.
         """
-        work = self.opened(message)
-        if work is None or self._timeout is None:
-            return message if work is None else work()
+        complete = self.prepare(message)
+        if complete is None or self._timeout is None:
+            return message if complete is None else complete()
         if self._failure:
             raise FileUnavailableError(self._failure)
         try:
-            return run_with_timeout(self._timeout, work)
+            return run_with_timeout(self._timeout, complete)
         except FileUnavailableError as error:
             self._failure = str(error)
             raise
@@ -109,7 +109,7 @@ class MessageFiles:
             self._failure = f"{message.type}: its file could not be read within {limit}, nothing was sent"
             raise FileUnavailableError(self._failure) from None
 
-    def opened(self, message: Message) -> FileWork | None:
+    def prepare(self, message: Message) -> CompleteMessage | None:
         """Look up the storage of the message's file in Airflow.
 
         :return: completes the message, and raises as :meth:`completed` does; ``None`` if it needs nothing.
@@ -120,7 +120,7 @@ class MessageFiles:
         if (media := media_in(message)) is None:
             return None
         if media.source.object is not None:
-            filesystem, path = opened_storage(media.source.object, _where(media))
+            filesystem, path = open_storage(media.source.object, _where(media))
             return partial(self._with_signed_link, message, media, filesystem, path)
         self._warn_if_private(media)
         return partial(self._with_checked_link, message, media) if self._checks_links else None
@@ -132,19 +132,19 @@ class MessageFiles:
 
         address = media.source.object or ""
         name = "".join(filter(str.isprintable, address.rpartition("/")[2]))
-        if (link := self._fresh_link(media.kind, address)) is None:
-            since = time.monotonic()
+        if (link := self._cached_link(media.kind, address)) is None:
+            checked_at = time.monotonic()
             with storage_errors(_where(media)):
-                link = self._checked_and_signed(media, name, filesystem, path)
-            self._keep(media, address, link, since)
+                link = self._check_and_sign(media, name, filesystem, path)
+            self._cache_link(media, address, link, checked_at)
         return with_link(message, link, name)
 
-    def _fresh_link(self, kind: str, address: str) -> str | None:
+    def _cached_link(self, kind: str, address: str) -> str | None:
         """Return the link of a file that was checked recently, for the next messages of a broadcast."""
-        link, since = self._links.get((kind, address), (None, 0.0))
-        return link if time.monotonic() - since <= min(_FRESH, self._expires_in / 10) else None
+        link, checked_at = self._links.get((kind, address), (None, 0.0))
+        return link if time.monotonic() - checked_at <= min(_CHECK_TTL, self._expires_in / 10) else None
 
-    def _checked_and_signed(self, media: MediaInMessage, name: str, filesystem: Any, path: str) -> str:
+    def _check_and_sign(self, media: MediaInMessage, name: str, filesystem: Any, path: str) -> str:
         from airflow_provider_itnio.api.models.media_rules import (
             FIRST_BYTES,
             media_type,
@@ -153,42 +153,42 @@ class MessageFiles:
         )
 
         filesystem.invalidate_cache(path)
-        about = filesystem.info(path)
-        if about.get("type") == "directory":
+        info = filesystem.info(path)
+        if info.get("type") == "directory":
             raise _invalid(media, "is a folder, not a file")
-        if problem := size_problem(media.kind, int(about.get("size") or 0)):
+        if problem := size_problem(media.kind, int(info.get("size") or 0)):
             raise _invalid(media, problem)
         first_bytes = filesystem.cat_file(path, start=0, end=FIRST_BYTES)
         if problem := type_problem(media.kind, name, first_bytes):
             raise _invalid(media, problem)
-        link = _signed(media, filesystem, path, self._expires_in, media_type(media.kind, name, first_bytes))
+        link = _sign(media, filesystem, path, self._expires_in, media_type(media.kind, name, first_bytes))
         if not is_signed(link):
-            raise _unsigned(media, f"{_who_opens(_where(media))} has no credentials")
+            raise _signing_error(media, f"{_credentials_owner(_where(media))} has no credentials")
         return link
 
     def _with_checked_link(self, message: Message, media: MediaInMessage) -> Message:
         from airflow_provider_itnio.api.link_check import check_link
 
         link = media.source.link or ""
-        if self._fresh_link(media.kind, link) is None:
-            since = time.monotonic()
+        if self._cached_link(media.kind, link) is None:
+            checked_at = time.monotonic()
             check_link(link, media.kind, getattr(media.source, "filename", None), f"{media.path}.link")
-            self._keep(media, link, link, since)
+            self._cache_link(media, link, link, checked_at)
         return message
 
-    def _keep(self, media: MediaInMessage, address: str, link: str, since: float) -> None:
-        if self._masked < _MASKED:
+    def _cache_link(self, media: MediaInMessage, address: str, link: str, checked_at: float) -> None:
+        if self._masked_count < _MAX_MASKED:
             _mask(link)
-            self._masked += 1
-        if len(self._links) >= _KEPT:
+            self._masked_count += 1
+        if len(self._links) >= _MAX_CACHED_LINKS:
             self._links.clear()
-        self._links[media.kind, address] = link, since
+        self._links[media.kind, address] = link, checked_at
         self._warn_if_private(media, link)
 
     def _warn_if_private(self, media: MediaInMessage, link: str | None = None) -> None:
         host = private_host(link or media.source.link or "")
-        if host and host not in self._warned_of and len(self._warned_of) < _MASKED:
-            self._warned_of.add(host)
+        if host and host not in self._warned_hosts and len(self._warned_hosts) < _MAX_MASKED:
+            self._warned_hosts.add(host)
             log.warning(
                 "%s: %s is a private address. WhatsApp fetches the file over the internet, so the message "
                 "may be accepted and then not delivered",
@@ -197,7 +197,7 @@ class MessageFiles:
             )
 
 
-def opened_storage(address: str, where: str) -> tuple[Any, str]:
+def open_storage(address: str, where: str) -> tuple[Any, str]:
     """Return the filesystem of an address, and the path in it. Airflow looks up the connection.
 
     :param address: the address.
@@ -208,7 +208,7 @@ def opened_storage(address: str, where: str) -> tuple[Any, str]:
     from fsspec import AbstractFileSystem
 
     with storage_errors(where):
-        filesystem, path = _opened(address)
+        filesystem, path = _open(address)
         if type(filesystem).sign is AbstractFileSystem.sign:
             raise InvalidMessageError(
                 f"{where} can't be signed, so WhatsApp could not fetch it: its storage has no signed links. "
@@ -217,7 +217,7 @@ def opened_storage(address: str, where: str) -> tuple[Any, str]:
     return filesystem, path
 
 
-def _opened(address: str) -> tuple[Any, str]:
+def _open(address: str) -> tuple[Any, str]:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     def look_up() -> tuple[Any, str]:
@@ -243,7 +243,7 @@ def _check_connection(conn_id: str) -> None:
         BaseHook.get_connection(conn_id)
 
 
-def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
+def _sign(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
     protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
     options = {_TYPE_OPTION[protocol]: media_type} if media_type and protocol in _TYPE_OPTION else {}
     try:
@@ -251,12 +251,12 @@ def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, med
     except OSError:
         raise
     except Exception as error:
-        raise _unsigned(media, _words(error)) from None
+        raise _signing_error(media, _text(error)) from None
 
 
-def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:
+def _signing_error(media: MediaInMessage, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{_where(media)} can't be signed: {why}. Name a connection before the bucket, as in "
+        f"{_where(media)} can't be signed: {reason}. Name a connection before the bucket, as in "
         "s3://conn@bucket/…, with an access key (S3), a service account's key (Google) or an account key "
         "(Azure). Or give the file as a public link"
     )
@@ -292,15 +292,15 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
     except ItnioError:
         raise
     except (FileNotFoundError, IsADirectoryError):
-        why = (
+        reason = (
             "can't be written: there is no such bucket or folder"
             if writes
             else "does not exist. Is the task that writes it upstream of this one?"
         )
-        raise InvalidMessageError(f"{where} {why}") from None
+        raise InvalidMessageError(f"{where} {reason}") from None
     except PermissionError as error:
         raise ConfigurationError(
-            f"{where} does not exist, or {_who_opens(where)} may not {verb} it: {_words(error)}"
+            f"{where} does not exist, or {_credentials_owner(where)} may not {verb} it: {_text(error)}"
         ) from None
     except AirflowNotFoundException:
         raise FileUnavailableError(
@@ -310,23 +310,21 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())
         raise ConfigurationError(
-            f"{where} can't be opened: {_words(error)}. Its scheme needs the Airflow provider of that storage"
+            f"{where} can't be opened: {_text(error)}. Its scheme needs the Airflow provider of that storage"
             + (f": pip install '{provider}'" if provider else "")
         ) from None
     except Exception as error:
-        raise FileUnavailableError(
-            f"{where} could not be {done}, nothing was sent: {_words(error)}"
-        ) from None
+        raise FileUnavailableError(f"{where} could not be {done}, nothing was sent: {_text(error)}") from None
 
 
-def _who_opens(where: str) -> str:
+def _credentials_owner(where: str) -> str:
     """Return for an error whose credentials open the file."""
     if "@" in where.partition("://")[2].partition("/")[0]:
         return "the connection in its address"
     return "the worker itself (no connection is named before the bucket, as in s3://conn@bucket/…)"
 
 
-def _words(error: Exception) -> str:
+def _text(error: Exception) -> str:
     from airflow.providers.common.compat.sdk import redact
 
     from airflow_provider_itnio.api.protocol import clean

@@ -32,8 +32,8 @@ def dag_policy(dag: Any) -> None:
     :param dag: the DAG. Its own callbacks are kept. A DAG with a notifier of this package in its
         ``on_failure_callback`` is not changed.
     """
-    _Latest.dag = None  # it may be parsed again with another configuration
-    _without_harm(_alert_of_dag, dag, lambda: dag)
+    _CurrentDag.dag = None  # it may be parsed again with another configuration
+    _add_safely(_add_dag_alerts, dag, lambda: dag)
 
 
 @hookimpl
@@ -42,27 +42,27 @@ def task_policy(task: Any) -> None:
 
     :param task: the task, mapped or not. Its own callbacks are kept.
     """
-    _without_harm(_alert_of_task, task, lambda: task.dag)
+    _add_safely(_add_task_alert, task, lambda: task.dag)
 
 
-class _Latest:
+class _CurrentDag:
     """The alerts of the DAG that is parsed now, so that they are not looked up for each of its tasks."""
 
     dag: Any = None
     alerts: DagAlerts | None = None
 
 
-def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Callable[[], Any]) -> None:
+def _add_safely(add: Callable[[Any, DagAlerts], None], subject: Any, get_dag: Callable[[], Any]) -> None:
     try:
-        if _Latest.dag is not (dag := of()):
-            _Latest.dag, _Latest.alerts = dag, None
-            _Latest.alerts = _alerts_of(dag)
-        if _Latest.alerts:
-            add(subject, _Latest.alerts)
+        if _CurrentDag.dag is not (dag := get_dag()):
+            _CurrentDag.dag, _CurrentDag.alerts = dag, None
+            _CurrentDag.alerts = _alerts_of(dag)
+        if _CurrentDag.alerts:
+            add(subject, _CurrentDag.alerts)
     except Exception as error:
         with suppress(Exception):  # an error in formatting or logging must not fail the DAG file
-            words = f"{type(error).__name__}: {error}"[:300]
-            _LOG.warning("[itnio]: no alerts could be set up for DAG %r: %s", subject.dag_id, words)
+            error_text = f"{type(error).__name__}: {error}"[:300]
+            _LOG.warning("[itnio]: no alerts could be set up for DAG %r: %s", subject.dag_id, error_text)
 
 
 def _alerts_of(dag: Any) -> DagAlerts | None:
@@ -80,17 +80,17 @@ def _alerts_of(dag: Any) -> DagAlerts | None:
 @cache
 def _warn_of_unknown_options() -> None:
     """Log misspelt options, also if ``alert_recipients`` is misspelt."""
-    if not (given := [name for name in os.environ if name.startswith(_VARIABLE)]):
+    if not (variables := [name for name in os.environ if name.startswith(_VARIABLE)]):
         return
     from airflow_provider_itnio.get_provider_info import get_provider_info
 
     options = [_VARIABLE + option.upper() for option in get_provider_info()["config"]["itnio"]["options"]]
     known = {option + ending for option in options for ending in ("", "_CMD", "_SECRET")}
-    for name in sorted({*given} - known):
+    for name in sorted({*variables} - known):
         _LOG.warning("[itnio]: %s is no option; the options are %s", name, ", ".join(options))
 
 
-def _alert_of_dag(dag: Any, alerts: DagAlerts) -> None:
+def _add_dag_alerts(dag: Any, alerts: DagAlerts) -> None:
     if _has_notifier(dag.on_failure_callback):
         return
     if "dag_failure" in alerts.events:
@@ -101,7 +101,7 @@ def _alert_of_dag(dag: Any, alerts: DagAlerts) -> None:
         dag.has_on_success_callback = True
 
 
-def _alert_of_task(task: Any, alerts: DagAlerts) -> None:
+def _add_task_alert(task: Any, alerts: DagAlerts) -> None:
     if "task_failure" in alerts.events and not _has_notifier(task.on_failure_callback):
         task.on_failure_callback = [*_callbacks(task.on_failure_callback), _notifier(alerts, False)]
 

@@ -34,7 +34,7 @@ _KEY_DISABLED = StatusText("Api-Key disabled", _ITNIOTECH)
 _NOT_IN_LIST = StatusText("IP address not in the allow list", _ADDRESS)
 _NO_PERMISSION = StatusText("Api-Key has no permission for this application", _APP_ID)
 
-OF_MESSAGES: Final[Mapping[int, StatusText]] = {
+MESSAGE_TEXTS: Final[Mapping[int, StatusText]] = {
     -1: StatusText("authentication failed", _KEYS),
     -2: StatusText("WhatsApp template is in a state that does not allow this", "see its state at Itniotech"),
     -4: _EXPIRED,
@@ -91,7 +91,7 @@ OF_MESSAGES: Final[Mapping[int, StatusText]] = {
 }
 """Codes of ``wa/custom/sendMsg`` and ``wa/template/sendMsg``."""
 
-OF_BALANCE: Final[Mapping[int, StatusText]] = {
+BALANCE_TEXTS: Final[Mapping[int, StatusText]] = {
     -1: StatusText("authentication failed", _KEYS),
     -2: StatusText("IP address not allowed", _ADDRESS),
     -12: StatusText("an error on the platform's side", _LATER),
@@ -113,7 +113,7 @@ _TEMPLATE_VALUES: Final = "compare the values with the template at Itniotech"
 _MEDIA: Final = "check that the link can be opened from the internet, and the file's type and size"
 _RATE: Final = "send fewer messages a second (messages_per_second of a broadcast)"
 
-OF_WHATSAPP: Final[Mapping[int, StatusText]] = {
+WHATSAPP_TEXTS: Final[Mapping[int, StatusText]] = {
     4: StatusText("too many requests from the application", _RATE),
     368: StatusText("account blocked for a violation of WhatsApp's policy", _ITNIOTECH),
     470: StatusText("the recipient has not written in the last 24 hours", "send a WhatsApp template"),
@@ -177,8 +177,8 @@ def whatsapp_code(failure: str) -> int | None:
 
     :param failure: ``failure`` of a status push, as a text or JSON.
     """
-    for found in (*_NAMED_CODE.findall(failure), *_CODE.findall(failure)):
-        if (code := int(found)) in OF_WHATSAPP:
+    for number in (*_NAMED_CODE.findall(failure), *_CODE.findall(failure)):
+        if (code := int(number)) in WHATSAPP_TEXTS:
             return code
     return 131047 if _OUTSIDE_WINDOW.search(failure) else None
 
@@ -191,6 +191,6 @@ def describe_failure(failure: str) -> str:
     code = whatsapp_code(failure)
     if code is None:
         return failure or "no reason given"
-    meaning, advice = OF_WHATSAPP[code]
+    meaning, advice = WHATSAPP_TEXTS[code]
     original = "" if failure.strip() == str(code) else f" ({failure})"
     return f"{code}, {meaning}: {advice}{original}"

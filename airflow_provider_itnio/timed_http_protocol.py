@@ -34,7 +34,7 @@ class TimedProtocol(H11Protocol):
         """
         super().connection_made(transport)
         self.access_log = False
-        self._time_request()
+        self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """
@@ -48,12 +48,12 @@ class TimedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
         super().data_received(data)
-        self._time_request()
+        self._update_timer()
 
     def on_response_complete(self) -> None:
         """Start with the next request, whose beginning may have been received already."""
         super().on_response_complete()
-        self._time_request()
+        self._update_timer()
 
     def shutdown(self) -> None:
         """Close connections that wait for the client: idle over TLS, or with an incomplete request."""
@@ -62,11 +62,11 @@ class TimedProtocol(H11Protocol):
         if idle or (self.cycle is not None and self.cycle.more_body):
             self.transport.abort()
 
-    def _time_request(self) -> None:
+    def _update_timer(self) -> None:
         """Run the timer only while a request is incomplete."""
         # Between two requests, uvicorn's own timer runs.
-        waits = self.timeout_keep_alive_task is None and not self.transport.is_closing()
-        if waits and (self.cycle is None or self.cycle.more_body or self.cycle.response_complete):
+        is_waiting = self.timeout_keep_alive_task is None and not self.transport.is_closing()
+        if is_waiting and (self.cycle is None or self.cycle.more_body or self.cycle.response_complete):
             if self._request_timer is None:
                 self._request_timer = self.loop.call_later(REQUEST_TIMEOUT, self._request_timed_out)
         else:
@@ -78,8 +78,8 @@ class TimedProtocol(H11Protocol):
             self._request_timer = None
 
     def _request_timed_out(self) -> None:
-        begun = self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0]
-        if begun and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        has_started = self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0]
+        if has_started and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             headers = [
                 (b"content-type", b"application/json"),
                 (b"content-length", b"%d" % len(TIMED_OUT)),

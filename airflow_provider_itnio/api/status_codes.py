@@ -68,7 +68,7 @@ def _table(
 
 
 MESSAGE_CODES: Final = _table(
-    status_texts.OF_MESSAGES,
+    status_texts.MESSAGE_TEXTS,
     {
         AuthenticationError: (-1, -4, -6, -16, -30, -31, -32),
         AccountError: (-10, -13, -14, -68, -69),
@@ -87,7 +87,7 @@ MESSAGE_CODES: Final = _table(
 """Codes of ``wa/custom/sendMsg`` and ``wa/template/sendMsg``."""
 
 BALANCE_CODES: Final = _table(
-    status_texts.OF_BALANCE,
+    status_texts.BALANCE_TEXTS,
     {
         AuthenticationError: (-1, -2, -16, -30, -31, -32),
         AccountError: (-13, -29),

@@ -39,12 +39,12 @@ class Files:
         :raises NotSentError: if the storage is unreachable at the moment.
         """
         if _may_have_file(message):
-            self.files.completed(message)
+            self.files.complete(message)
 
     def _with_file(self, prepared: PreparedMessage) -> PreparedMessage:
         if not _may_have_file(prepared.message):
             return prepared
-        return replace(prepared, message=self.files.completed(prepared.message))
+        return replace(prepared, message=self.files.complete(prepared.message))
 
     async def _awith_file(self, prepared: PreparedMessage) -> PreparedMessage:
         if not _may_have_file(prepared.message):
@@ -52,7 +52,7 @@ class Files:
         from asgiref.sync import sync_to_async
 
         # sync_to_async, so that the storage's connection can be read from Airflow.
-        return replace(prepared, message=await sync_to_async(self.files.completed)(prepared.message))
+        return replace(prepared, message=await sync_to_async(self.files.complete)(prepared.message))
 
 
 def _may_have_file(message: Message) -> bool:

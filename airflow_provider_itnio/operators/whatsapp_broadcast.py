@@ -338,7 +338,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             messages_per_second=self.messages_per_second,
             checkpoint_every=self.checkpoint_every,
             keep_receipts=self.keep_receipts,
-            open_file=lambda message: limit.call(self.hook.files.opened, message),
+            open_file=lambda message: limit.call(self.hook.files.prepare, message),
             watch=None if receiver is None else self._watch(receiver),
             fallbacks=None if receiver is None else self._fallbacks(receiver, context, limit),
         )

@@ -31,24 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from airflow_provider_itnio.receiver.database import DatabaseError
         from airflow_provider_itnio.receiver.server import serve
-    except ModuleNotFoundError as missing:
-        return _give_up(f"{missing}. pip install 'airflow-provider-itnio[receiver]'")
+    except ModuleNotFoundError as error:
+        return _print_error(f"{error}. pip install 'airflow-provider-itnio[receiver]'")
     try:
         push, read = (Tokens.read(name, os.environ.get(name, "")) for name in _token_variables())
         if push.overlap(read):
             raise TokenError("a push token is also a read token, but whoever pushes must not be able to read")
-        listening = socket.create_server((options.host, options.port), family=_family(options.host))
+        server_socket = socket.create_server((options.host, options.port), family=_family(options.host))
     except TokenError as error:
-        return _give_up(str(error))
+        return _print_error(str(error))
     except OSError as error:
         other = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
         where = f"{options.host} port {options.port}"
-        return _give_up(f"can't listen on {where}: {error.strerror or error}{other}")
-    with listening:
+        return _print_error(f"can't listen on {where}: {error.strerror or error}{other}")
+    with server_socket:
         try:
-            serve(listening, options.database, push=push, read=read, keep_days=options.keep_days)
+            serve(server_socket, options.database, push=push, read=read, keep_days=options.keep_days)
         except DatabaseError as error:
-            return _give_up(str(error))
+            return _print_error(str(error))
     return 0
 
 
@@ -64,10 +64,10 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="token")
     commands.add_parser("token", help="print a new random token and exit")
 
-    def add(option: str, default: str, **more: Any) -> None:
+    def add(option: str, default: str, **options: Any) -> None:
         variable = PREFIX + option.removeprefix("--").replace("-", "_").upper()
         # argparse also applies the type to a default that is text.
-        parser.add_argument(option, default=os.environ.get(variable) or default, **more)
+        parser.add_argument(option, default=os.environ.get(variable) or default, **options)
 
     add(
         "--database",
@@ -95,20 +95,20 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _give_up(text: str) -> int:
+def _print_error(text: str) -> int:
     sys.stderr.write(f"itnio-receiver: error: {text}\n")
     return 2
 
 
 def _port(text: str) -> int:
-    return _whole(text, 0, 65535)
+    return _integer(text, 0, 65535)
 
 
 def _days(text: str) -> int:
-    return _whole(text, 2, 3650)
+    return _integer(text, 2, 3650)
 
 
-def _whole(text: str, lowest: int, highest: int) -> int:
+def _integer(text: str, lowest: int, highest: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 9 and lowest <= int(text) <= highest):
         raise argparse.ArgumentTypeError(f"must be a whole number from {lowest} to {highest}, {text!r} given")
     return int(text)

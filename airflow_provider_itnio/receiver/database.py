@@ -17,14 +17,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 log = logging.getLogger(__name__)
 
 VERSION: Final = 2
-"""The version of the tables. Each new version adds its SQL to ``_CHANGES``."""
+"""The version of the tables. Each new version adds its SQL to ``_MIGRATIONS``."""
 
-_CHANGES: Final[dict[int, tuple[str, ...]]] = {
+_MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: ("ALTER TABLE itnio_incoming ADD COLUMN opens_window BOOLEAN NOT NULL DEFAULT TRUE",),
 }
 """SQL that migrates the tables from each version to the next one."""
 
-_LOCK: Final = 0x17_A1_0C_4E
+_LOCK_KEY: Final = 0x17_A1_0C_4E
 """Key of the PostgreSQL advisory lock: one receiver at a time creates tables or numbers messages."""
 
 _BUSY_TIMEOUT: Final = 30_000
@@ -115,16 +115,16 @@ def open_database(url: str) -> tuple[Engine, str]:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
-            return engine, _up_to_date(connection)
+            return engine, _migrate(connection)
     except sa.exc.SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise DatabaseError(f"{_shown(url)} can't be used: {reason}") from None
+        raise DatabaseError(f"{_masked_url(url)} can't be used: {reason}") from None
 
 
 def lock(connection: Connection) -> None:
     """Take the lock that all receivers of a PostgreSQL database share, until the transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"))
 
 
 def _engine(url: str) -> Engine:
@@ -140,7 +140,7 @@ def _engine(url: str) -> Engine:
             "postgresql+psycopg2://user:password@host/name"
         ) from None
     except ImportError as error:
-        raise DatabaseError(f"{_shown(url)} can't be used: {error}. Install the driver") from None
+        raise DatabaseError(f"{_masked_url(url)} can't be used: {error}. Install the driver") from None
     raise DatabaseError(
         f"--database: must begin with sqlite:// or postgresql+psycopg2://; {dialect}:// can't be used"
     )
@@ -151,39 +151,39 @@ def _sqlite(url: str) -> Engine:
         raise DatabaseError("--database: must be a SQLite file, such as sqlite:///receipts.db")
     path = make_url(url).database or ""
     if not path.startswith("file:"):  # for a SQLite URI, the umask decides
-        _keep_private(path)
+        _restrict_to_owner(path)
     engine = sa.create_engine(
         url, future=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000, "check_same_thread": False}
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _connected(connection: Any, _: object) -> None:
+    def _on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # transactions are begun below
-        _use_wal(connection)
+        _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # commits survive a power cut
 
     @sa.event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
+    def _on_begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _enable_wal(connection: sqlite3.Connection) -> None:
     """Turn the write-ahead log on. SQLite does not wait for another connection's write here."""
-    ends_at = time.monotonic() + _BUSY_TIMEOUT / 1000
+    deadline = time.monotonic() + _BUSY_TIMEOUT / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
 
-def _keep_private(path: str) -> None:
+def _restrict_to_owner(path: str) -> None:
     """Create a SQLite file if it is missing, and restrict it to its owner, since it contains messages.
 
     SQLite's ``-wal`` and ``-shm`` files get the same permissions.
@@ -192,15 +192,15 @@ def _keep_private(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError:
         return  # opening the database will raise a clear error
-    for one in (path, f"{path}-wal", f"{path}-shm"):
+    for file in (path, f"{path}-wal", f"{path}-shm"):
         with suppress(FileNotFoundError):
             try:
-                os.chmod(one, 0o600)
+                os.chmod(file, 0o600)
             except PermissionError:
-                log.warning("%s belongs to another user; other users may be able to read it", one)
+                log.warning("%s belongs to another user; other users may be able to read it", file)
 
 
-def _up_to_date(connection: Connection) -> str:
+def _migrate(connection: Connection) -> str:
     lock(connection)
     tables.create_all(connection)
     row = connection.execute(sa.select(mailbox)).first()
@@ -214,11 +214,11 @@ def _up_to_date(connection: Connection) -> str:
             "install the newer airflow-provider-itnio"
         )
     for version in range(row.version, VERSION):
-        for change in _CHANGES[version]:
-            connection.execute(sa.text(change))
+        for statement in _MIGRATIONS[version]:
+            connection.execute(sa.text(statement))
     connection.execute(mailbox.update().values(version=VERSION))
     return str(row.name)
 
 
-def _shown(url: str) -> str:
+def _masked_url(url: str) -> str:
     return repr(make_url(url))

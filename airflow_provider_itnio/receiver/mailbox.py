@@ -23,12 +23,12 @@ WINDOW: Final = 24 * 3600
 """Seconds of a 24-hour window, from a person's last message."""
 
 LATEST: Final = "latest"
-_LARGEST_ANSWER: Final = 900_000
+_MAX_RESPONSE_SIZE: Final = 900_000
 """Most bytes of JSON in one answer: clients read at most 1 MiB."""
-_FAILURE: Final = 400
+_MAX_FAILURE_SIZE: Final = 400
 """Most bytes of a failure in an answer about many messages, so that a thousand of them fit."""
-_UNREAD_KEPT: Final = 10_000
-_FORGOTTEN_AT_ONCE: Final = 5_000
+_MAX_UNREAD: Final = 10_000
+_DELETE_BATCH: Final = 5_000
 
 
 class CursorError(ValueError):
@@ -55,25 +55,29 @@ class Mailbox:
         with self._reader.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
-    def keep(self, events: Iterable[Event], now: int) -> None:
+    def store(self, events: Iterable[Event], now: int) -> None:
         """Store all events in one transaction. Events that are already stored change nothing."""
-        of: dict[type[Event], list[dict[str, Any]]] = {StatusEvent: [], IncomingMessage: [], UnreadEvent: []}
+        rows: dict[type[Event], list[dict[str, Any]]] = {
+            StatusEvent: [],
+            IncomingMessage: [],
+            UnreadEvent: [],
+        }
         for event in events:
-            of[type(event)].append(asdict(event) | {"received_at": now})
+            rows[type(event)].append(asdict(event) | {"received_at": now})
         with self._engine.begin() as connection:
             # Sorted, so that two receivers that store the same events can't deadlock.
-            self._add(connection, statuses, sorted(of[StatusEvent], key=_identity))
-            if of[IncomingMessage]:
+            self._add(connection, statuses, sorted(rows[StatusEvent], key=_identity))
+            if rows[IncomingMessage]:
                 lock(connection)  # so that numbers are committed in order
-                self._add(connection, incoming, of[IncomingMessage])
-            if of[UnreadEvent]:
-                connection.execute(unread_events.insert(), of[UnreadEvent])
+                self._add(connection, incoming, rows[IncomingMessage])
+            if rows[UnreadEvent]:
+                connection.execute(unread_events.insert(), rows[UnreadEvent])
 
     def _add(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
             connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
-    def forget(self, before: int) -> int:
+    def delete_old(self, before: int) -> int:
         """Delete a batch of rows from before a time, and all but the newest events of unknown shape.
 
         :return: how many rows were deleted; 0 if there are no more.
@@ -84,11 +88,11 @@ class Mailbox:
                 key = sa.tuple_(*table.primary_key.columns)
                 old = sa.select(*table.primary_key.columns).where(table.c.received_at < before)
                 deleted += connection.execute(
-                    table.delete().where(key.in_(old.limit(_FORGOTTEN_AT_ONCE)))
+                    table.delete().where(key.in_(old.limit(_DELETE_BATCH)))
                 ).rowcount
             newest = connection.scalar(sa.select(sa.func.max(unread_events.c.number))) or 0
             deleted += connection.execute(
-                unread_events.delete().where(unread_events.c.number <= newest - _UNREAD_KEPT)
+                unread_events.delete().where(unread_events.c.number <= newest - _MAX_UNREAD)
             ).rowcount
         return deleted
 
@@ -96,11 +100,11 @@ class Mailbox:
         """Return the statuses of messages, one for each id, in the same order."""
         ids = list(ids)
         query = sa.select(statuses).where(statuses.c.message_id.in_(set(ids)))
-        of: dict[str, list[RowMapping]] = {}
+        rows_by_id: dict[str, list[RowMapping]] = {}
         with self._reader.connect() as connection:
             for row in connection.execute(query).mappings():
-                of.setdefault(row["message_id"], []).append(row)
-        return [_message(one, of.get(one, [])) for one in ids]
+                rows_by_id.setdefault(row["message_id"], []).append(row)
+        return [_message(message_id, rows_by_id.get(message_id, [])) for message_id in ids]
 
     def incoming(self, after: str | None, limit: int) -> dict[str, Any]:
         """Return the incoming messages after a cursor, and the next cursor.
@@ -115,13 +119,13 @@ class Mailbox:
             start = self._start(connection, after)
             query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
             rows = connection.execute(query.limit(limit)).mappings().all()
-            of_sender = self._questions(connection, {row["sender"] for row in rows})
+            rows_of_senders = self._questions(connection, {row["sender"] for row in rows})
         messages: list[dict[str, Any]] = []
         last, size = start, 0
         for row in rows:
-            message = _incoming(row) | _questions_of(row, of_sender)
+            message = _incoming(row) | _questions_of(row, rows_of_senders)
             size += len(json.dumps(message, ensure_ascii=False).encode())
-            if messages and size > _LARGEST_ANSWER:
+            if messages and size > _MAX_RESPONSE_SIZE:
                 break
             messages.append(message)
             last = row["number"]
@@ -185,13 +189,13 @@ class Mailbox:
         with self._engine.begin() as connection:
             lock(connection)
             last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
-            asked = (questions.c.question_id == question_id) | (questions.c.task == question_id)
-            mine = asked & questions.c.closed_after.is_(None)
+            rows = (questions.c.question_id == question_id) | (questions.c.task == question_id)
+            open_rows = rows & questions.c.closed_after.is_(None)
             unclear_until = sa.case(
                 (questions.c.phone.in_(answered_by), 0), else_=now + questions.c.unclear_for
             )
             closed = {"closed_after": last, "unclear_until": unclear_until}
-            connection.execute(questions.update().where(mine).values(closed))
+            connection.execute(questions.update().where(open_rows).values(closed))
 
     def window(self, phone: str, business_phone: str = "") -> dict[str, Any]:
         """Return when a person last wrote, and when their 24-hour window closes.
@@ -251,12 +255,12 @@ def has_reached(message: Mapping[str, Any], until: str) -> bool:
     return status == "failed" or ORDER.index(status) >= ORDER.index(until)
 
 
-def as_one_of_many(message: Mapping[str, Any]) -> dict[str, Any]:
+def shorten_failure(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message's status with a shortened failure, for an answer about many messages."""
     if (failure := message["failure"]) is not None:
         # Without control characters, which JSON writes as six characters.
-        seen = "".join(one for one in failure if one >= " ")
-        failure = seen.encode()[:_FAILURE].decode(errors="ignore")
+        printable = "".join(character for character in failure if character >= " ")
+        failure = printable.encode()[:_MAX_FAILURE_SIZE].decode(errors="ignore")
     return {**message, "failure": failure}
 
 
@@ -302,16 +306,16 @@ def _incoming(row: RowMapping) -> dict[str, Any]:
 def _questions_of(message: RowMapping, asked: Iterable[RowMapping]) -> dict[str, list[str]]:
     """Return the questions that were open to the sender when a message arrived, and those closed so shortly
     before that the message may still be meant for them."""
-    found: dict[str, list[str]] = {"questions": [], "closed_questions": []}
+    result: dict[str, list[str]] = {"questions": [], "closed_questions": []}
     for row in asked:
         if row["phone"] != message["sender"] or row["opened_after"] >= message["number"]:
             continue
         is_closed = row["closed_after"] is not None and message["number"] > row["closed_after"]
         if not is_closed and message["at"] <= row["open_until"]:
-            found["questions"].append(row["question_id"])
+            result["questions"].append(row["question_id"])
         elif message["at"] < row["unclear_until"]:
-            found["closed_questions"].append(row["question_id"])
-    return found
+            result["closed_questions"].append(row["question_id"])
+    return result
 
 
 def _time(seconds: int | None) -> str | None:

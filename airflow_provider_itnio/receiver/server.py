@@ -20,7 +20,7 @@ from airflow_provider_itnio.timed_http_protocol import TimedProtocol
 log = logging.getLogger("airflow_provider_itnio.receiver")
 
 _DAY: Final = 24 * 3600
-_MOST_CONNECTIONS: Final = 2_000
+_MAX_CONNECTIONS: Final = 2_000
 
 
 class _Server(uvicorn.Server):
@@ -41,10 +41,10 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(listening: socket.socket, database: str, *, push: Tokens, read: Tokens, keep_days: int) -> None:
+def serve(server_socket: socket.socket, database: str, *, push: Tokens, read: Tokens, keep_days: int) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    :param listening: the listening socket.
+    :param server_socket: the listening socket.
     :param database: the SQLAlchemy URL.
     :param push: the push tokens.
     :param read: the read tokens.
@@ -63,15 +63,15 @@ def serve(listening: socket.socket, database: str, *, push: Tokens, read: Tokens
         log_config=None,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=5,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    host, port = listening.getsockname()[:2]
+    host, port = server_socket.getsockname()[:2]
     log.info("listens on %s port %d, stores events for %d days in %r", host, port, keep_days, engine.url)
     try:
         server = _Server(config, receiver)
         server.capture_exit()
-        server.run(sockets=[listening])
+        server.run(sockets=[server_socket])
     finally:
         engine.dispose()

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
-MOST = 2
+MAX_TOKENS = 2
 """Most tokens of a kind: two, so that one can be replaced while the other is still used."""
 
 
@@ -30,7 +30,7 @@ class Tokens:
         :raises TokenError: if there is none, more than two, or one of fewer than 128 bits.
         """
         tokens = [token for token in re.split(r"[,\s]+", value) if token]
-        if not 0 < len(tokens) <= MOST:
+        if not 0 < len(tokens) <= MAX_TOKENS:
             raise TokenError(
                 f"{variable}: must be one or two tokens, separated by a comma, {len(tokens)} given. "
                 "`itnio-receiver token` prints a new one"
@@ -47,8 +47,8 @@ class Tokens:
 
     def match(self, given: str) -> bool:
         """Return whether a text is one of the tokens. The time does not depend on the tokens' content."""
-        found = [hmac.compare_digest(given.encode("utf-8", "replace"), token) for token in self._tokens]
-        return any(found)
+        matches = [hmac.compare_digest(given.encode("utf-8", "replace"), token) for token in self._tokens]
+        return any(matches)
 
     def overlap(self, other: Tokens) -> bool:
         """Return whether both have a token in common."""

@@ -16,17 +16,17 @@ from airflow_provider_itnio.receiver.mailbox import Mailbox
 
 log = logging.getLogger("airflow_provider_itnio.receiver")
 
-MOST_WAITING: Final = 2_000
+MAX_WAITING: Final = 2_000
 """Most pushes that wait for the next commit. The vendor repeats a push that is rejected."""
 
-_MOST_AT_ONCE: Final = 500
-_FORGET_EVERY: Final = 3600.0
+_MAX_BATCH: Final = 500
+_DELETE_INTERVAL: Final = 3600.0
 
 INCOMING: Final = ""
 """The key for incoming messages, instead of a message's id."""
 
 
-class NotKeptError(Exception):
+class NotStoredError(Exception):
     """An event was not stored."""
 
 
@@ -68,61 +68,61 @@ class Writer:
     def __init__(self, mailbox: Mailbox, keep_seconds: int) -> None:
         self.waiting = Waiting()
         self._mailbox = mailbox
-        self._keep_seconds = keep_seconds
-        self._queue: asyncio.Queue[tuple[Sequence[Event], asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
+        self._retention = keep_seconds
+        self._queue: asyncio.Queue[tuple[Sequence[Event], asyncio.Future[None]]] = asyncio.Queue(MAX_WAITING)
 
-    async def keep(self, events: Sequence[Event]) -> None:
+    async def store(self, events: Sequence[Event]) -> None:
         """Store the events of a push; return after the commit.
 
         :raises NotKeptError: if they were not stored: too many pushes wait, or the database failed.
         """
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait((events, kept))
+            self._queue.put_nowait((events, stored))
         except asyncio.QueueFull:
-            raise NotKeptError("too many events wait for the database") from None
-        await kept
+            raise NotStoredError("too many events wait for the database") from None
+        await stored
 
     async def run(self) -> None:
         """Commit events and delete old ones until cancelled."""
-        forgetting = asyncio.create_task(self._forget())
+        deletion = asyncio.create_task(self._delete_old_events())
         try:
             while True:
                 batch = [await self._queue.get()]
-                while len(batch) < _MOST_AT_ONCE and not self._queue.empty():
+                while len(batch) < _MAX_BATCH and not self._queue.empty():
                     batch.append(self._queue.get_nowait())
                 await self._commit(batch)
         finally:
-            forgetting.cancel()
+            deletion.cancel()
 
     async def _commit(self, batch: list[tuple[Sequence[Event], asyncio.Future[None]]]) -> None:
-        events = [event for of_push, _ in batch for event in of_push]
+        events = [event for push, _ in batch for event in push]
         error: Exception | None = None
         try:
-            await asyncio.to_thread(self._mailbox.keep, events, int(time.time()))
+            await asyncio.to_thread(self._mailbox.store, events, int(time.time()))
         except DataError:
             if len(batch) > 1:  # one push is invalid: store each by itself
-                for one in batch:
-                    await self._commit([one])
+                for item in batch:
+                    await self._commit([item])
                 return
-            error = NotKeptError("the database rejects this event")
-        except SQLAlchemyError as failed:
-            log.error("the database has failed; Itniotech will push the events again (%s)", _cause(failed))
-            error = NotKeptError("the database has failed")
+            error = NotStoredError("the database rejects this event")
+        except SQLAlchemyError as failure:
+            log.error("the database has failed; Itniotech will push the events again (%s)", _cause(failure))
+            error = NotStoredError("the database has failed")
         else:
             self.waiting.wake(events)
-        for _, kept in batch:
-            if not kept.done():  # the client may have disconnected
-                kept.set_exception(error) if error else kept.set_result(None)
+        for _, stored in batch:
+            if not stored.done():  # the client may have disconnected
+                stored.set_exception(error) if error else stored.set_result(None)
 
-    async def _forget(self) -> None:
+    async def _delete_old_events(self) -> None:
         while True:
             try:
-                while await asyncio.to_thread(self._mailbox.forget, int(time.time()) - self._keep_seconds):
+                while await asyncio.to_thread(self._mailbox.delete_old, int(time.time()) - self._retention):
                     pass
-            except SQLAlchemyError as failed:
-                log.warning("old events could not be deleted, trying again later (%s)", _cause(failed))
-            await asyncio.sleep(_FORGET_EVERY)
+            except SQLAlchemyError as failure:
+                log.warning("old events could not be deleted, trying again later (%s)", _cause(failure))
+            await asyncio.sleep(_DELETE_INTERVAL)
 
 
 def _cause(error: SQLAlchemyError) -> str:

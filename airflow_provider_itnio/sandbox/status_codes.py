@@ -9,8 +9,8 @@ TEMPLATE_PATH = "/wa/template/sendMsg"
 BALANCE_PATH = "/sms/getBalance"
 
 SUCCESS = {0: status_texts.StatusText("success")}
-SEND_CODES = {**SUCCESS, **status_texts.OF_MESSAGES}
-BALANCE_CODES = {**SUCCESS, **status_texts.OF_BALANCE}
+SEND_CODES = {**SUCCESS, **status_texts.MESSAGE_TEXTS}
+BALANCE_CODES = {**SUCCESS, **status_texts.BALANCE_TEXTS}
 CODES = {CUSTOM_PATH: SEND_CODES, TEMPLATE_PATH: SEND_CODES, BALANCE_PATH: BALANCE_CODES}
 
 EXPIRED: dict[str, int] = {CUSTOM_PATH: -4, TEMPLATE_PATH: -4, BALANCE_PATH: -16}

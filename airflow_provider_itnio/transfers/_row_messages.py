@@ -245,7 +245,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         Each file is written to a new folder, so that a link never leads to the rows of another try or mapped
         task.
         """
-        from airflow_provider_itnio.object_files import opened_storage, storage_errors
+        from airflow_provider_itnio.object_files import open_storage, storage_errors
         from airflow_provider_itnio.transfers._report_file import write_report
 
         if self._file_address is None:
@@ -254,7 +254,7 @@ class RowMessages(WhatsAppBroadcastOperator):
             # Only letters: a log would mask digits as a phone number.
             address = f"{folder}/{''.join(secrets.choice(ascii_lowercase) for _ in range(16))}/{name}"
             where, rows = f"as_file: {describe_address(base_address)}", self._fetch_rows()
-            opened_storage(address, where)
+            open_storage(address, where)
             with storage_errors(where, writes=True):
                 write_report(rows, address)
             log.info("The rows were written to %s", describe_address(address, 500))

@@ -45,11 +45,11 @@ def rows(*tables: dict[type[RefusedError], list[int]]) -> list[tuple[int, type[R
     return [(code, family) for table in tables for family, codes in table.items() for code in codes]
 
 
-OF_MESSAGES = rows(SEND_PAGE, WHATSAPP_PAGES, ASSUMED_OF_MESSAGES)
-OF_BALANCE = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
+MESSAGE_TEXTS = rows(SEND_PAGE, WHATSAPP_PAGES, ASSUMED_OF_MESSAGES)
+BALANCE_TEXTS = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
 
 
-@for_each(("code", "family"), OF_MESSAGES)
+@for_each(("code", "family"), MESSAGE_TEXTS)
 def test_each_message_status_code_has_its_error_class(code: int, family: type[RefusedError]) -> None:
     status = status_code(MESSAGE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
@@ -58,7 +58,7 @@ def test_each_message_status_code_has_its_error_class(code: int, family: type[Re
     assert status.meaning
 
 
-@for_each(("code", "family"), OF_BALANCE)
+@for_each(("code", "family"), BALANCE_TEXTS)
 def test_each_balance_status_code_has_its_error_class(code: int, family: type[RefusedError]) -> None:
     status = status_code(BALANCE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
@@ -68,8 +68,8 @@ def test_each_balance_status_code_has_its_error_class(code: int, family: type[Re
 
 
 def test_no_other_code_is_listed() -> None:
-    assert sorted(MESSAGE_CODES) == sorted(code for code, _ in OF_MESSAGES)
-    assert sorted(BALANCE_CODES) == sorted(code for code, _ in OF_BALANCE)
+    assert sorted(MESSAGE_CODES) == sorted(code for code, _ in MESSAGE_TEXTS)
+    assert sorted(BALANCE_CODES) == sorted(code for code, _ in BALANCE_TEXTS)
 
 
 @for_each("table", [MESSAGE_CODES, BALANCE_CODES])
@@ -111,7 +111,7 @@ def test_every_error_class_is_a_refused_error_and_an_itnio_error() -> None:
         assert issubclass(status.error_class, ItnioError)
 
 
-@for_each(("code", "family"), OF_MESSAGES)
+@for_each(("code", "family"), MESSAGE_TEXTS)
 def test_codes_of_the_account_or_the_sender_affect_all_recipients(
     code: int, family: type[RefusedError]
 ) -> None:

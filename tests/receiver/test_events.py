@@ -72,8 +72,8 @@ def kept(tmp_path_factory):
 @given(pushed=PUSHES)
 def test_any_json_is_parsed_or_stored_unchanged_and_can_be_read(kept, pushed):
     event, *unread = events = read_events(pushed, AT)
-    kept.forget(2 * AT)  # a message with an id of another example's message would not be stored
-    kept.keep(events, AT)
+    kept.delete_old(2 * AT)  # a message with an id of another example's message would not be stored
+    kept.store(events, AT)
     if unread or isinstance(event, UnreadEvent):
         found = kept.unread(1)[0]["body"]
         assert found == json.dumps(pushed)

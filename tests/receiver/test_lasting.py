@@ -127,26 +127,26 @@ def test_old_rows_are_deleted_and_new_ones_are_kept(database):
     kept = open_mailbox(database)
     for name, now in (("old", AT), ("new", AT + 31 * DAY)):
         events = [status_push(name, "sent"), text_push(name, name), {"eventType": name}]
-        kept.keep([one for event in events for one in read_events(event, now)], now)
-    while kept.forget(AT + DAY):
+        kept.store([one for event in events for one in read_events(event, now)], now)
+    while kept.delete_old(AT + DAY):
         pass
     assert [one["status"] for one in kept.messages(["old", "new"])] == ["none", "sent"]
     page = kept.incoming(None, 10)
     assert [one["text"] for one in page["messages"]] == ["new"]
     assert [one["eventType"] for one in kept.unread(10)] == ["new"]
-    while kept.forget(AT + 40 * DAY):
+    while kept.delete_old(AT + 40 * DAY):
         pass
     # Messages that arrive after all others were deleted come after the cursor.
-    kept.keep(read_events(text_push("later", "later"), AT), AT + 50 * DAY)
+    kept.store(read_events(text_push("later", "later"), AT), AT + 50 * DAY)
     assert [one["text"] for one in kept.incoming(page["cursor"], 10)["messages"]] == ["later"]
 
 
 def test_only_the_newest_unread_events_are_kept(database, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.receiver.mailbox._UNREAD_KEPT", 3)
+    monkeypatch.setattr("airflow_provider_itnio.receiver.mailbox._MAX_UNREAD", 3)
     kept = open_mailbox(database)
     for number in range(10):
-        kept.keep(read_events({"eventType": str(number)}, AT), AT)
-    while kept.forget(0):
+        kept.store(read_events({"eventType": str(number)}, AT), AT)
+    while kept.delete_old(0):
         pass
     assert [one["eventType"] for one in kept.unread(10)] == ["9", "8", "7"]
 
@@ -154,8 +154,8 @@ def test_only_the_newest_unread_events_are_kept(database, monkeypatch):
 def test_a_cursor_of_another_database_starts_from_the_beginning(tmp_path):
     first, second = (open_mailbox(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
     for number in range(5):
-        first.keep(read_events(text_push(str(number), "old"), AT), AT)
-    second.keep(read_events(text_push("1", "new"), AT), AT)
+        first.store(read_events(text_push(str(number), "old"), AT), AT)
+    second.store(read_events(text_push("1", "new"), AT), AT)
     cursor = first.incoming("latest", 10)["cursor"]
     assert [one["text"] for one in second.incoming(cursor, 10)["messages"]] == ["new"]
 
@@ -163,10 +163,10 @@ def test_a_cursor_of_another_database_starts_from_the_beginning(tmp_path):
 def test_after_a_restore_a_later_cursor_gets_the_messages_since_the_restore(database):
     """A restored backup has the same mailbox name, and its row numbers are used again."""
     engine, name = open_database(database)
-    Mailbox(engine, name).keep(read_events(text_push("old", "old"), AT), 0)
+    Mailbox(engine, name).store(read_events(text_push("old", "old"), AT), 0)
     restored, of_later = Mailbox(engine, name), f"{name}-9"
     assert restored.incoming(of_later, 10) == {"messages": [], "cursor": f"{name}-1"}
-    restored.keep(read_events(text_push("new", "new"), AT), int(time.time()))
+    restored.store(read_events(text_push("new", "new"), AT), int(time.time()))
     assert [one["text"] for one in restored.incoming(of_later, 10)["messages"]] == ["new"]
 
 
@@ -182,9 +182,9 @@ def test_tables_of_a_later_version_are_refused(database):
 
 def test_tables_of_an_earlier_version_are_migrated(database, monkeypatch):
     engine, name = open_database(database)
-    Mailbox(engine, name).keep(read_events(status_push("kept", "sent"), AT), AT)
+    Mailbox(engine, name).store(read_events(status_push("kept", "sent"), AT), AT)
     changes = {VERSION: ("ALTER TABLE itnio_status ADD COLUMN more INTEGER",)}
-    monkeypatch.setattr("airflow_provider_itnio.receiver.database._CHANGES", changes)
+    monkeypatch.setattr("airflow_provider_itnio.receiver.database._MIGRATIONS", changes)
     monkeypatch.setattr("airflow_provider_itnio.receiver.database.VERSION", VERSION + 1)
     for _ in range(2):
         engine, same = open_database(database)
@@ -198,13 +198,13 @@ def test_tables_of_an_earlier_version_are_migrated(database, monkeypatch):
 def test_migrated_tables_of_the_first_version_keep_messages_and_windows(database):
     engine, _ = open_database(database)
     first = open_mailbox(database)
-    first.keep(read_events(text_push("before", "hi"), AT), AT)
+    first.store(read_events(text_push("before", "hi"), AT), AT)
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE itnio_incoming DROP COLUMN opens_window"))
         connection.execute(mailbox.update().values(version=1))
     kept = open_mailbox(database)
     assert kept.window("8614718004557")["open_until"] == "2026-09-22T14:13:20+00:00"
-    kept.keep(read_events(text_push("after", "hi", at="?"), AT + 60), AT + 60)
+    kept.store(read_events(text_push("after", "hi", at="?"), AT + 60), AT + 60)
     assert kept.window("8614718004557")["open_until"] == "2026-09-22T14:13:20+00:00"
     assert len(kept.incoming(None, 10)["messages"]) == 2
 
@@ -259,7 +259,7 @@ def test_only_their_owner_can_read_the_files_of_sqlite(is_new, tmp_path):
     """They contain people's messages."""
     path = tmp_path / "receipts.db"
     if not is_new:
-        open_mailbox(f"sqlite:///{path}").keep(read_events(text_push("m", "hi"), AT), AT)
+        open_mailbox(f"sqlite:///{path}").store(read_events(text_push("m", "hi"), AT), AT)
         for one in tmp_path.iterdir():
             one.chmod(0o644)
     umask = os.umask(0o022)
@@ -267,7 +267,7 @@ def test_only_their_owner_can_read_the_files_of_sqlite(is_new, tmp_path):
         engine, name = open_database(f"sqlite:///{path}")
         with closing(sqlite3.connect(path)) as held:  # the last connection closed deletes the other files
             held.execute("SELECT count(*) FROM itnio_mailbox").fetchone()
-            Mailbox(engine, name).keep(read_events(text_push("n", "hi"), AT), AT)
+            Mailbox(engine, name).store(read_events(text_push("n", "hi"), AT), AT)
             modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
     finally:
         os.umask(umask)

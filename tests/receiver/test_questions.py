@@ -102,8 +102,8 @@ def test_an_old_question_is_deleted(database):
     mailbox = Mailbox(*open_database(database))
     mailbox.open_question("old", ["491", "492"], AT)
     mailbox.open_question("new", ["491"], AT + 10)
-    assert mailbox.forget(AT + 5) == 2
-    assert mailbox.forget(AT + 15) == 1
+    assert mailbox.delete_old(AT + 5) == 2
+    assert mailbox.delete_old(AT + 15) == 1
 
 
 @for_each(

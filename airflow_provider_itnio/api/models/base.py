@@ -31,7 +31,7 @@ from airflow_provider_itnio.api.values import (
 CUSTOM_MESSAGE: Final = "wa/custom/sendMsg"
 TEMPLATE_MESSAGE: Final = "wa/template/sendMsg"
 
-LARGEST_NUMBER: Final = 2**63 - 1
+MAX_INTEGER: Final = 2**63 - 1
 
 IsUnrendered: TypeAlias = Callable[[object], bool]
 """Returns whether a value in a DAG file is not known before it is rendered, such as a template."""
@@ -60,7 +60,7 @@ def text_value(value: object) -> str:
     """Read a text, or write a scalar as text."""
     value = value if type(value) is str else plain_scalar(value)
     if isinstance(value, _SCALARS) and not is_missing(value) and not is_infinite(value):
-        return _written(value)
+        return _scalar_text(value)
     if isinstance(value, str):
         if not value or value.isspace():
             raise rule_error("must not be empty")
@@ -79,7 +79,7 @@ def text_value(value: object) -> str:
     raise rule_error(f"must be text, {describe_value(value)} given")
 
 
-def _written(scalar: object) -> str:
+def _scalar_text(scalar: object) -> str:
     try:
         return str(scalar)
     except ValueError:  # more digits than Python converts to text
@@ -100,8 +100,8 @@ def optional_text(value: object) -> str | None:
 
 def phone_text(value: object) -> str:
     """Read a phone number that is only shown: a text as it is, a whole number (also a float) as digits."""
-    whole = integral(value)
-    return text_value(value if whole is None else whole)
+    number = integral(value)
+    return text_value(value if number is None else number)
 
 
 def optional_phone_text(value: object) -> str | None:
@@ -126,15 +126,15 @@ def link_value(value: object) -> str:
     if isinstance(value, PathLike):
         value = str(value)
     text = text_value(value).strip()
-    shown = f"{describe_value(link_without_query(text))} given"
+    given = f"{describe_value(link_without_query(text))} given"
     if not text.lower().startswith(("http://", "https://")):
         name = "/" not in text and "." in text
         is_path = name or re.match(r"[/.~]|file:|(?!https?:)[\w+.-]+:[/\\]", text)
-        raise rule_error(f"must be an http:// or https:// link, {shown}{_NOT_A_PATH if is_path else ''}")
+        raise rule_error(f"must be an http:// or https:// link, {given}{_NOT_A_PATH if is_path else ''}")
     if re.search(r"\s", text):
-        raise rule_error(f"must not contain spaces or line breaks, {shown}; write a space as %20")
+        raise rule_error(f"must not contain spaces or line breaks, {given}; write a space as %20")
     if show_invisible(text) != text:
-        raise rule_error(f"must not contain invisible characters, {shown}; remove them")
+        raise rule_error(f"must not contain invisible characters, {given}; remove them")
     try:
         parts = urlsplit(text)
         if not parts.hostname or parts.port == 0:
@@ -143,7 +143,7 @@ def link_value(value: object) -> str:
             host = parts.netloc.encode("idna").decode()
             text = quote(parts._replace(netloc=host).geturl(), safe=punctuation)
     except ValueError:
-        raise rule_error(f"must be an http:// or https:// link, {shown}") from None
+        raise rule_error(f"must be an http:// or https:// link, {given}") from None
     return text
 
 
@@ -170,16 +170,16 @@ def degrees(limit: int) -> BeforeValidator:
         if is_missing(value):
             text = ""
         elif is_number:
-            text = _written(float(value) if isinstance(value, Fraction) else value)
+            text = _scalar_text(float(value) if isinstance(value, Fraction) else value)
         else:
             text = text_value(value).strip()
         exponent = r"([eE][+-]?\d{1,9})?" if is_number else ""
-        written = re.fullmatch(rf"[+-]?\d+(\.\d+)?{exponent}", text, re.ASCII)
-        if not written or not -limit <= (number := Decimal(text)) <= limit:
+        match = re.fullmatch(rf"[+-]?\d+(\.\d+)?{exponent}", text, re.ASCII)
+        if not match or not -limit <= (number := Decimal(text)) <= limit:
             raise rule_error(
                 f"must be decimal degrees from -{limit} to {limit}, {describe_value(text or value)} given"
             )
-        if not exponent or not written[2]:
+        if not exponent or not match[2]:
             return text
         # A number very close to zero would need a very long text.
         return format(number if number.adjusted() > -20 else Decimal(0), "f")
@@ -189,11 +189,11 @@ def degrees(limit: int) -> BeforeValidator:
 
 def matching(pattern: str, sentence: str) -> BeforeValidator:
     """Return a validator for a text that matches a pattern; its error begins with the sentence."""
-    shape = re.compile(pattern)
+    regex = re.compile(pattern)
 
     def check(value: object) -> str:
         text = text_value(value)
-        if not shape.fullmatch(text):
+        if not regex.fullmatch(text):
             raise rule_error(f"{sentence}, {describe_value(text)} given")
         return text
 
@@ -213,7 +213,7 @@ def parse_integer(value: object) -> object:
     number = integral(value)
     if number is None:
         raise rule_error(f"must be a whole number, {describe_value(value)} given")
-    if abs(number) > LARGEST_NUMBER:
+    if abs(number) > MAX_INTEGER:
         raise rule_error("must be a whole number, a number too large given")
     return number
 
@@ -244,7 +244,7 @@ class Part(BaseModel):
     __str__ = __repr__
 
 
-def refuse_repeated(values: list[str], path: str, info: ValidationInfo) -> None:
+def refuse_duplicates(values: list[str], path: str, info: ValidationInfo) -> None:
     """Refuse duplicates of a value that must be unique in a message."""
     seen: set[str] = set()
     for value in values:

@@ -66,7 +66,7 @@ class Name(Part):
     prefix: OptionalText = None
 
     @model_validator(mode="after")
-    def _one_more_part(self) -> Name:
+    def _require_second_part(self) -> Name:
         parts = [name for name in Name.model_fields if name != "formatted_name"]
         if not any(getattr(self, name) for name in parts):
             first, *others = parts

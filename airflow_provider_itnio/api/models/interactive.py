@@ -23,13 +23,13 @@ from airflow_provider_itnio.api.models.base import (
     Text60,
     Text1024,
     optional_text,
-    refuse_repeated,
+    refuse_duplicates,
     rule_error,
     text_value,
 )
 
 
-def _no_outer_blanks(value: object) -> str:
+def _strict_text(value: object) -> str:
     text = text_value(value)
     if text != text.strip():
         raise rule_error("must not begin or end with a space")
@@ -80,7 +80,7 @@ class ListAction(Part):
 
     @field_validator("sections", mode="before")
     @classmethod
-    def _rows_in_all(cls, sections: object) -> object:
+    def _limit_rows(cls, sections: object) -> object:
         if isinstance(sections, (list, tuple)) and len(sections) > 1:
             rows = [
                 len(section["rows"])
@@ -93,8 +93,8 @@ class ListAction(Part):
 
     @field_validator("sections", mode="after")
     @classmethod
-    def _each_row_once(cls, sections: list[Section], info: ValidationInfo) -> list[Section]:
-        refuse_repeated([row.id for section in sections for row in section.rows], "row id", info)
+    def _unique_row_ids(cls, sections: list[Section], info: ValidationInfo) -> list[Section]:
+        refuse_duplicates([row.id for section in sections for row in section.rows], "row id", info)
         return sections
 
 
@@ -111,7 +111,7 @@ class ListInteractive(Part):
 class Reply(Part):
     """A button's id, at most 256 characters, and its title, at most 20."""
 
-    id: Annotated[str, BeforeValidator(_no_outer_blanks), StringConstraints(max_length=256)]
+    id: Annotated[str, BeforeValidator(_strict_text), StringConstraints(max_length=256)]
     title: Text20
 
 
@@ -129,9 +129,9 @@ class ButtonAction(Part):
 
     @field_validator("buttons", mode="after")
     @classmethod
-    def _each_once(cls, buttons: list[Button], info: ValidationInfo) -> list[Button]:
-        refuse_repeated([button.reply.id for button in buttons], "reply.id", info)
-        refuse_repeated([button.reply.title for button in buttons], "reply.title", info)
+    def _unique_buttons(cls, buttons: list[Button], info: ValidationInfo) -> list[Button]:
+        refuse_duplicates([button.reply.id for button in buttons], "reply.id", info)
+        refuse_duplicates([button.reply.title for button in buttons], "reply.title", info)
         return buttons
 
 

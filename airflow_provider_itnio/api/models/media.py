@@ -67,7 +67,7 @@ class Document(_Media):
 
     @model_validator(mode="before")  # runs before _short_form: the last validator declared runs first
     @classmethod
-    def _filename_of_link(cls, value: Any) -> Any:
+    def _default_filename(cls, value: Any) -> Any:
         document = value if isinstance(value, Mapping) else {"link": value}
         link = document.get("link")
         if isinstance(link, str) and is_blank(document.get("filename")):
@@ -75,7 +75,7 @@ class Document(_Media):
         return document
 
     @model_validator(mode="after")
-    def _filename_known(self, info: ValidationInfo) -> Document:
+    def _require_filename(self, info: ValidationInfo) -> Document:
         if self.filename is None and self.object is None and not unrendered_rule(info)(self.link):
             raise rule_error("filename is required where the link's path does not end in a name")
         return self

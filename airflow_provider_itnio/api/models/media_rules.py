@@ -27,16 +27,16 @@ _PAGE: Final = "text/html"
 class MediaRule:
     """The files that WhatsApp accepts for one type of message.
 
-    :param largest: the largest size in bytes.
+    :param max_size: the largest size in bytes.
     :param types: the media types by file extension; empty if any is accepted.
-    :param words: ``types`` in words, for errors.
-    :param also: other media types that may be detected for such files, and the type to use for each.
+    :param description: ``types`` in words, for errors.
+    :param aliases: other media types that may be detected for such files, and the type to use for each.
     """
 
-    largest: int
+    max_size: int
     types: Mapping[str, str] = field(default_factory=dict)
-    words: str = ""
-    also: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 MEDIA_RULES: Final[Mapping[str, MediaRule]] = {
@@ -50,7 +50,7 @@ MEDIA_RULES: Final[Mapping[str, MediaRule]] = {
             **{"mp4": "audio/mp4", "ogg": "audio/ogg", "opus": "audio/ogg"},
         },
         "AAC, AMR, MP3, MP4 audio or OGG",
-        also={"video/mp4": "audio/mp4"},
+        aliases={"video/mp4": "audio/mp4"},
     ),
     "video": MediaRule(
         16 * _MIB, {"mp4": "video/mp4", "3gp": "video/3gpp", "3gpp": "video/3gpp"}, "an MP4 or 3GPP"
@@ -77,11 +77,11 @@ def size_problem(kind: str, size: int) -> str:
     :param size: bytes.
     :return: a part of a sentence; empty if it would accept it.
     """
-    largest = MEDIA_RULES[kind].largest
+    max_size = MEDIA_RULES[kind].max_size
     if size == 0:
         return "is empty"
-    if size > largest:
-        return f"has {size:,} bytes; WhatsApp accepts at most {largest:,} for {_a(kind)}"
+    if size > max_size:
+        return f"has {size:,} bytes; WhatsApp accepts at most {max_size:,} for {_a(kind)}"
     return ""
 
 
@@ -95,22 +95,22 @@ def type_problem(kind: str, name: str, first_bytes: bytes, served_as: str = "") 
     :return: a part of a sentence; empty if it would accept it.
     :raises ConfigurationError: if the package ``filetype`` is not installed.
     """
-    rule, ending, found = MEDIA_RULES[kind], _ending(name), _type_of(first_bytes)
+    rule, extension, detected = MEDIA_RULES[kind], _extension(name), _detect_type(first_bytes)
     is_specific = served_as and served_as not in _GENERIC
-    by_name = mimetypes.guess_type(f"_.{ending}")[0] if ending else None
+    by_name = mimetypes.guess_type(f"_.{extension}")[0] if extension else None
     if not rule.types:
-        wanted = _SIGNATURES.get(ending, ())
-        if wanted and found not in wanted:
-            return f"has the extension .{ending}, but {_first_bytes(found)}"
+        expected = _SIGNATURES.get(extension, ())
+        if expected and detected not in expected:
+            return f"has the extension .{extension}, but {_first_bytes(detected)}"
         if served_as == _PAGE and by_name not in (None, _PAGE):
-            return f"has the extension .{ending}, but its server answers with a web page ({_PAGE})"
+            return f"has the extension .{extension}, but its server answers with a web page ({_PAGE})"
         return ""
-    if ending not in rule.types and by_name:
-        return f"must be {rule.words} for {_a(kind)}; by its name it is {by_name}"
-    if found not in {*rule.types.values(), *rule.also}:
-        return f"must be {rule.words} for {_a(kind)}; {_first_bytes(found)}"
-    if is_specific and served_as not in {*rule.types.values(), *rule.also}:
-        return f"must be {rule.words} for {_a(kind)}; its server calls it {describe_value(served_as)}"
+    if extension not in rule.types and by_name:
+        return f"must be {rule.description} for {_a(kind)}; by its name it is {by_name}"
+    if detected not in {*rule.types.values(), *rule.aliases}:
+        return f"must be {rule.description} for {_a(kind)}; {_first_bytes(detected)}"
+    if is_specific and served_as not in {*rule.types.values(), *rule.aliases}:
+        return f"must be {rule.description} for {_a(kind)}; its server calls it {describe_value(served_as)}"
     return ""
 
 
@@ -122,27 +122,27 @@ def media_type(kind: str, name: str, first_bytes: bytes) -> str:
     :param first_bytes: its first ``FIRST_BYTES``.
     :return: the type; empty if it is not known.
     """
-    ending, found = _ending(name), _type_of(first_bytes)
+    extension, detected = _extension(name), _detect_type(first_bytes)
     if MEDIA_RULES[kind].types:
-        return MEDIA_RULES[kind].also.get(found, found)
-    if ending in _SIGNATURES:
-        return _SIGNATURES[ending][0]
-    return mimetypes.guess_type(f"_.{ending}")[0] or found
+        return MEDIA_RULES[kind].aliases.get(detected, detected)
+    if extension in _SIGNATURES:
+        return _SIGNATURES[extension][0]
+    return mimetypes.guess_type(f"_.{extension}")[0] or detected
 
 
 def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _ending(name: str) -> str:
+def _extension(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def _first_bytes(found: str) -> str:
-    return f"its first bytes are those of {found}" if found else "the type of its first bytes is unknown"
+def _first_bytes(kind: str) -> str:
+    return f"its first bytes are those of {kind}" if kind else "the type of its first bytes is unknown"
 
 
-def _type_of(first_bytes: bytes) -> str:
+def _detect_type(first_bytes: bytes) -> str:
     try:
         import filetype
     except ImportError:
@@ -150,7 +150,7 @@ def _type_of(first_bytes: bytes) -> str:
             "Files are checked with the package filetype, which is not installed: "
             "pip install 'airflow-provider-itnio[files]'"
         ) from None
-    found = filetype.guess_mime(first_bytes) or ""
-    if not found and first_bytes[4:8] == b"ftyp":  # a variant of MP4 that filetype does not know
+    detected = filetype.guess_mime(first_bytes) or ""
+    if not detected and first_bytes[4:8] == b"ftyp":  # a variant of MP4 that filetype does not know
         return "video/mp4"
-    return str(found)
+    return str(detected)

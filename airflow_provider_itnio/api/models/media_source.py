@@ -12,12 +12,12 @@ from pydantic import BeforeValidator, model_validator
 from airflow_provider_itnio.api.describe import describe_address, describe_value, link_without_query
 from airflow_provider_itnio.api.models.base import Part, is_blank, link_value, rule_error, text_value
 
-_OF_OBJECT: Final = type("_OfObject", (), {})()
+_UNSIGNED: Final = type("_OfObject", (), {})()
 """Placeholder for the link that an object gets when it is signed."""
 
 
 def _link(value: Any) -> str | None:
-    if value is _OF_OBJECT:
+    if value is _UNSIGNED:
         return None
     link = link_value(value)
     if "@" in urlsplit(link).netloc:
@@ -35,23 +35,23 @@ def _is_storage_path(value: Any) -> bool:
 
 def object_address(value: Any) -> str:
     """Read the address of an object, in the form of ``ObjectStoragePath``."""
-    text = text_value(_text_of_path(value) if _is_storage_path(value) else value).strip()
-    shown = f"{describe_address(text)} given"
+    text = text_value(_path_text(value) if _is_storage_path(value) else value).strip()
+    given = f"{describe_address(text)} given"
     if re.match(r"https?://", text, re.IGNORECASE):
-        raise rule_error(f"must be an address in object storage, {shown}; give a web address as link")
+        raise rule_error(f"must be an address in object storage, {given}; give a web address as link")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]*/\S(.*\S)?", text):
         raise rule_error(
-            f"must be the address of a file in object storage, such as s3://conn@bucket/report.pdf, {shown}"
+            f"must be the address of a file in object storage, such as s3://conn@bucket/report.pdf, {given}"
         )
     if text.endswith("/"):
-        raise rule_error(f"must be the address of a file, not of a folder, {shown}")
+        raise rule_error(f"must be the address of a file, not of a folder, {given}")
     return text
 
 
-def _text_of_path(path: Any) -> str:
+def _path_text(path: Any) -> str:
     text, conn_id = str(path), getattr(path, "conn_id", None)
-    scheme, mark, rest = text.partition("://")
-    return f"{scheme}{mark}{conn_id}@{rest}" if conn_id and "@" not in rest.partition("/")[0] else text
+    scheme, separator, rest = text.partition("://")
+    return f"{scheme}{separator}{conn_id}@{rest}" if conn_id and "@" not in rest.partition("/")[0] else text
 
 
 class MediaSource(Part):
@@ -74,4 +74,4 @@ class MediaSource(Part):
             return {key: inner for key, inner in value.items() if key != "object"}
         if not is_blank(value.get("link")):
             raise rule_error("link or object, not both; both given")
-        return {**value, "link": _OF_OBJECT}
+        return {**value, "link": _UNSIGNED}

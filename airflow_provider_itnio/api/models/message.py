@@ -100,34 +100,34 @@ def _read(
         except Exception:
             return None, [f"{describe_key(name)}: can't be read, {describe_value(value)} given"]
     try:
-        return _checked(present, if_too_long, is_unrendered)
+        return _build(present, if_too_long, is_unrendered)
     except InvalidMessageError as error:
         return None, list(error.problems)
     except Exception as error:  # data may raise anything when it is compared or counted
-        names = _listed([name for name, value in present.items() if value is not None])
+        names = _names([name for name, value in present.items() if value is not None])
         return None, [f"message: can't be read, {names} given; checking it raised {type_name(error)}"]
 
 
-def _checked(
+def _build(
     fields: Mapping[Any, Any], if_too_long: object, is_unrendered: IsUnrendered
 ) -> tuple[Message | None, list[str]]:
     present = {name: value for name, value in fields.items() if value is not None}
     if "message" in present:
-        whole = present.pop("message")
-        if also := [name for name in present if name != "reply_to"]:
-            return None, [f"message: can't be combined with other message fields, {_listed(also)} given too"]
-        if is_unrendered(whole):
+        message = present.pop("message")
+        if others := [name for name in present if name != "reply_to"]:
+            return None, [f"message: can't be combined with other message fields, {_names(others)} given too"]
+        if is_unrendered(message):
             return None, []
-        if not isinstance(whole, Mapping):
-            hint = object_hint(whole, "message")
-            return None, [f"message: must be an object (dict), {describe_value(whole)} given{hint}"]
-        if problem := _beside_message(present, whole):
+        if not isinstance(message, Mapping):
+            hint = object_hint(message, "message")
+            return None, [f"message: must be an object (dict), {describe_value(message)} given{hint}"]
+        if problem := _check_with_message(present, message):
             return None, [problem]
-        present |= {name: value for name, value in whole.items() if value is not None}
-    if absent := [name for name, value in present.items() if is_missing(value)]:
+        present |= {name: value for name, value in message.items() if value is not None}
+    if missing := [name for name, value in present.items() if is_missing(value)]:
         return None, [
             f"{describe_key(name)}: {describe_value(present[name])} given; None counts as not given"
-            for name in absent
+            for name in missing
         ]
     declared = present.pop("type", None)
     reply_to = present.pop("reply_to", None)
@@ -137,7 +137,7 @@ def _checked(
         return None, [f"{describe_key(name)}: unknown field; known are {known}" for name in unknown]
     if len(present) != 1:
         names = ", ".join(MESSAGE_FIELDS)
-        return None, [f"exactly one of {names} or message must be given, {_listed(list(present))} given"]
+        return None, [f"exactly one of {names} or message must be given, {_names(list(present))} given"]
     ((kind, value),) = present.items()
     problems = []
     if (
@@ -149,7 +149,7 @@ def _checked(
     reply_to, problem = _reply_to(reply_to, kind, is_unrendered)
     problems += [problem] if problem else []
     if kind == "text" and if_too_long == "truncate":
-        value = _cut(value)
+        value = _truncate_text(value)
     model = model_of(kind)
     try:
         content = model.model_validate(value, context={"is_unrendered": is_unrendered})
@@ -159,16 +159,16 @@ def _checked(
     return (None, problems) if problems else (Message(kind, content, reply_to), [])
 
 
-def _listed(names: list[Any]) -> str:
+def _names(names: list[Any]) -> str:
     shown = ", ".join(map(describe_key, names[:3])) or "none"
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str | None:
-    if "reply_to" in present and whole.get("reply_to") is not None:
+def _check_with_message(present: Mapping[str, Any], message: Mapping[str, Any]) -> str | None:
+    if "reply_to" in present and message.get("reply_to") is not None:
         return "reply_to: given twice, beside message and in it"
     known = (*MESSAGE_FIELDS, "type", "reply_to")
-    if unknown := [name for name in whole if name not in known]:
+    if unknown := [name for name in message if name not in known]:
         return f"message.{describe_key(unknown[0])}: unknown key; known are {', '.join(known)}"
     return None
 
@@ -189,7 +189,7 @@ def _reply_to(value: object, kind: str, is_unrendered: IsUnrendered) -> tuple[st
         return None, f"reply_to: {error.message()}"
 
 
-def _cut(value: object) -> object:
+def _truncate_text(value: object) -> object:
     body = value.get("body") if isinstance(value, Mapping) else value
     if not isinstance(body, str):
         return value

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from airflow_provider_itnio.api.models.base import (
-    LARGEST_NUMBER,
+    MAX_INTEGER,
     TEMPLATE_MESSAGE,
     ContentModel,
     Latitude,
@@ -20,7 +20,7 @@ from airflow_provider_itnio.api.models.base import (
     RequiredText,
     matching,
     parse_integer,
-    refuse_repeated,
+    refuse_duplicates,
 )
 from airflow_provider_itnio.api.models.media_source import MediaSource
 
@@ -87,7 +87,7 @@ class LocationParameter(Part):
 
 
 ButtonIndex = Annotated[str, matching(r"[0-9]", "must be a button's position from 0 to 9")]
-WholeNumber = Annotated[int, BeforeValidator(parse_integer), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+WholeNumber = Annotated[int, BeforeValidator(parse_integer), Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 
 
 class Currency(Part):
@@ -225,5 +225,5 @@ class Template(ContentModel):
             f"button {component.index}" if component.type == "button" else component.type
             for component in components or ()
         ]
-        refuse_repeated(places, "component", info)
+        refuse_duplicates(places, "component", info)
         return components

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import permutations
 from typing import NamedTuple
 
-from airflow_provider_itnio.status_texts import OF_MESSAGES
+from airflow_provider_itnio.status_texts import MESSAGE_TEXTS
 
 NOT_AUTHENTIC = -1
 
@@ -69,7 +69,7 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
     why = (
         f"the Timestamp is {abs(seconds - now):.0f} s {side} the server's clock; {tolerance:g} s are accepted"
     )
-    return SignProblem(why, OF_MESSAGES[-4].advice)
+    return SignProblem(why, MESSAGE_TEXTS[-4].advice)
 
 
 def fingerprint(sign: str) -> str:
@@ -93,7 +93,7 @@ def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
             "write the login of the Airflow connection exactly as the account has its Api-Key",
         )
     why = f"the Api-Key is not known; it has {len(key)} characters, the known one has {len(api_key)}"
-    return SignProblem(why, OF_MESSAGES[-1].advice)
+    return SignProblem(why, MESSAGE_TEXTS[-1].advice)
 
 
 def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignProblem:
@@ -112,7 +112,7 @@ def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignPro
                 return SignProblem(why, advice)
     return SignProblem(
         "the Sign does not match this key's secret; that is another one, or the Sign is made in another way",
-        OF_MESSAGES[-1].advice,
+        MESSAGE_TEXTS[-1].advice,
     )
 
 
