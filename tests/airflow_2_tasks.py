@@ -15,8 +15,8 @@ from airflow.models.taskinstance import set_current_context
 from airflow.models.xcom_arg import PlainXComArg
 
 from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
+from airflow_provider_itnio.sandbox.testing.run_spec import check_map_index, is_mapped, operator_of, trial_of
 from airflow_provider_itnio.sandbox.testing.sandbox import _alone
-from airflow_provider_itnio.sandbox.testing.trial import check_map_index, is_mapped, operator_of, trial_of
 
 
 def execute(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  a key, nothing is bound here
 DEFAULT_PORTS = {"http": 80, "https": 443}
-PRIVATE_NAMES = (
+PRIVATE_SUFFIXES = (
     *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
     *(".corp", ".home", ".test", ".invalid"),
 )
@@ -41,10 +41,10 @@ def listen_on(host: str, port: int) -> socket.socket:
 
 def base_url(scheme: str, host: str, port: int) -> str:
     """Return the address at which clients on this machine reach a server that is bound to a host."""
-    return f"{scheme}://{_in_brackets(ANY_ADDRESS.get(host, host))}:{port}"
+    return f"{scheme}://{_bracket_ipv6(ANY_ADDRESS.get(host, host))}:{port}"
 
 
-class OwnHosts:
+class AllowedHosts:
     """
     The Host headers that are accepted; ``allowed`` are additional names, with a port or for any port.
 
@@ -54,17 +54,17 @@ class OwnHosts:
 
     def __init__(self, scheme: str, host: str, port: int, allowed: Iterable[str] = ()) -> None:
         self._ports = {f":{port}", "" if port == DEFAULT_PORTS[scheme] else f":{port}"}
-        self._names = {_in_brackets(name.lower()) for name in (*LOOPBACK, host)}
+        self._names = {_bracket_ipv6(name.lower()) for name in (*LOOPBACK, host)}
         self._allowed = {one.lower() for one in allowed}
         self._any_address = host in ANY_ADDRESS
 
     def __contains__(self, header: str) -> bool:
         name, port = _name_and_port(header.lower())
         # Browsers omit the default ports of http and https.
-        written = (
+        candidates = (
             {name, name + port} if port else {name, *(f"{name}:{one}" for one in DEFAULT_PORTS.values())}
         )
-        if written & self._allowed:
+        if candidates & self._allowed:
             return True
         return port in self._ports and (
             name in self._names or (self._any_address and _address_in(name.strip("[]")) is not None)
@@ -79,10 +79,10 @@ def private_host_of(link: str) -> str:
         return ""
     if address := _address_in(host):
         return "" if address.is_global else host
-    return "" if "." in host and not host.endswith(PRIVATE_NAMES) else host
+    return "" if "." in host and not host.endswith(PRIVATE_SUFFIXES) else host
 
 
-def well_formed(link: str) -> bool:
+def is_web_link(link: str) -> bool:
     """Return whether a link has the form of an http or https address."""
     try:
         parts = urlsplit(link)
@@ -93,8 +93,8 @@ def well_formed(link: str) -> bool:
 
 
 def _name_and_port(header: str) -> tuple[str, str]:
-    found = re.fullmatch(HOST_HEADER, header)
-    return (found[1], found[2] or "") if found else ("", "")
+    match = re.fullmatch(HOST_HEADER, header)
+    return (match[1], match[2] or "") if match else ("", "")
 
 
 def _address_in(host: str) -> IPv4Address | IPv6Address | None:
@@ -109,5 +109,5 @@ def _address_in(host: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _in_brackets(host: str) -> str:
+def _bracket_ipv6(host: str) -> str:
     return f"[{host}]" if ":" in host else host

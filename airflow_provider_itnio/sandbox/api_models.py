@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.sandbox.addresses import well_formed
+from airflow_provider_itnio.sandbox.addresses import is_web_link
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 
 PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "deleted"]
@@ -111,7 +111,7 @@ class WindowGiven(Given):
 def _push_address(value: object) -> str:
     """Check the URL for pushes. The error does not show it, since it may contain a token."""
     plain = value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
-    if not well_formed(plain) or "@" in urlsplit(plain).netloc:
+    if not is_web_link(plain) or "@" in urlsplit(plain).netloc:
         raise PydanticCustomError("secret", PUSH_ADDRESS)
     return plain
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_itnio.sandbox.addresses import OwnHosts
+from airflow_provider_itnio.sandbox.addresses import AllowedHosts
 from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
@@ -27,14 +27,14 @@ from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Endpoint, Vendor
 
 
-def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:
+def sandbox_app(vendor: Vendor, hosts: AllowedHosts, connection: Callable[[], str]) -> Security:
     """Return the application with all endpoints; ``connection`` returns a connection to it as JSON."""
 
     async def describe_itself(request: Request) -> Response:
         """Describe this API as an OpenAPI document."""
         return json_answer(describe(routes)).as_response()
 
-    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+    async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
         """Record requests to unknown paths of the vendor, so that they are shown."""
         path, method = scope["path"], scope["method"]
         is_own = re.match("/sandbox(/|$)", path)
@@ -55,16 +55,16 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(ReadersTakeTurns)],
-        exception_handlers={DataFileError: _cannot_keep},
+        middleware=[Middleware(SerializedReads)],
+        exception_handlers={DataFileError: _storage_error},
     )
     app.router.redirect_slashes = False
-    app.router.default = elsewhere
+    app.router.default = unknown_path
     return Security(app, hosts, vendor.clock)
 
 
 @dataclass(frozen=True)
-class ReadersTakeTurns:
+class SerializedReads:
     """
     Answers requests to the sandbox's own paths one at a time, and passes requests to the vendor's at once.
 
@@ -82,7 +82,7 @@ class ReadersTakeTurns:
         await self.app(scope, receive, send)
 
 
-async def _cannot_keep(request: Request, error: Exception) -> Response:
+async def _storage_error(request: Request, error: Exception) -> Response:
     """Answer that the file of --data can't be written, so that the request's data is not stored."""
     logging.getLogger("airflow_provider_itnio.sandbox").error("%s", error)
     return json_answer({"error": str(error)}, 500).as_response()

@@ -24,7 +24,7 @@ from airflow_provider_itnio.sandbox.vendor.account import (
 
 DEFAULT_PORT = 8025
 ANY = "any"
-SELDOM = 100_000
+FULL_COLLECTION_THRESHOLD = 100_000
 JSON_API = (
     "GET /sandbox/messages[?recipient=NUMBER], GET /sandbox/refused, GET /sandbox/requests",
     "each lists up to 10000, with ?limit=N up to N; a Link header leads to the next ones",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options[name] = None if ANY in (options[name] or ()) else options[name] or sample
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     # A full garbage collection visits all stored data: with 100,000 messages it would block for a second.
-    gc.set_threshold(*gc.get_threshold()[:2], SELDOM)
+    gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION_THRESHOLD)
     end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: end.set())
@@ -57,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox = package.Sandbox(**options)
         sandbox.start()
     except (ModuleNotFoundError, ValueError, RuntimeError) as error:
-        return _give_up(str(error))
+        return _print_error(str(error))
     except OSError as error:
         where = f"{options['host']} port {options['port']}"
         other = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
-        return _give_up(f"cannot listen on {where}: {error.strerror or error}{other}")
+        return _print_error(f"cannot listen on {where}: {error.strerror or error}{other}")
     try:
         sys.stdout.write(
             f"itnio-sandbox answers at {sandbox.url}\n"
@@ -166,13 +166,13 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _give_up(text: str) -> int:
+def _print_error(text: str) -> int:
     sys.stderr.write(f"itnio-sandbox: error: {text}\n")
     return 2
 
 
 def _latency(text: str) -> float:
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text)
-    if not found:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text)
+    if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 200ms or 1.5s")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    return float(match[1]) / (1000 if match[2] == "ms" else 1)

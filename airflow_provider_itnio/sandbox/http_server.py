@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope
 
 from airflow_provider_itnio.timed_http_protocol import TimedProtocol
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_SIZE = 1024 * 1024
 
 
 class SandboxProtocol(TimedProtocol):
@@ -38,13 +38,13 @@ async def cut(scope: Scope, receive: Receive) -> None:
 
 
 async def read_body(request: Request) -> bytes | None:
-    """Read the body of a request; None if it is over ``LARGEST_BODY`` bytes."""
-    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+    """Read the body of a request; None if it is over ``MAX_BODY_SIZE`` bytes."""
+    if int(request.headers.get("content-length", 0)) > MAX_BODY_SIZE:
         return None
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_SIZE:
             return None
     return bytes(body)
 
@@ -60,13 +60,13 @@ class UvicornThread(threading.Thread):
     def __init__(
         self,
         config: uvicorn.Config,
-        listening: socket.socket,
+        server_socket: socket.socket,
         begin: Callable[[], None],
         stopping: asyncio.Event,
     ) -> None:
         super().__init__(name="itnio-sandbox", daemon=True)
         self._server = uvicorn.Server(config)
-        self._listening, self._begin, self._stopping = listening, begin, stopping
+        self._listening, self._begin, self._stopping = server_socket, begin, stopping
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
 

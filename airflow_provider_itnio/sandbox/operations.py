@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.sandbox.api_models import Given, read
-from airflow_provider_itnio.sandbox.http_server import LARGEST_BODY, read_body
+from airflow_provider_itnio.sandbox.http_server import MAX_BODY_SIZE, read_body
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer
 
 Api = TypeVar("Api")
@@ -40,7 +40,7 @@ class Operation:
     The models of an endpoint's query and body, and the type of its answer.
 
     :param several: whether a list of bodies is accepted too
-    :param gives: the type of the answer; None for no content
+    :param returns: the type of the answer; None for no content
     """
 
     method: str
@@ -48,12 +48,12 @@ class Operation:
     query: type[Given] | None = None
     body: type[Given] | None = None
     several: bool = False
-    gives: Any = None
+    returns: Any = None
 
     @property
     def http_status(self) -> int:
         """The HTTP code of a successful answer."""
-        return 204 if self.gives is None else 201 if self.method == "POST" else 200
+        return 204 if self.returns is None else 201 if self.method == "POST" else 200
 
 
 def operation(
@@ -75,19 +75,19 @@ def operation(
             try:
                 given = [read(declared.query, dict(request.query_params))] if declared.query else []
                 if declared.body:
-                    given.append(_fitting(declared.body, await _json_of(request), declared.several))
+                    given.append(_read_bodies(declared.body, await _read_json(request), declared.several))
                 result = await endpoint(api, request, *given)
             except ClientDisconnect:
                 return Response(status_code=400)
-            except ValueError as wrong:
-                return json_answer({"error": str(wrong)}, 400).as_response()
-            except HTTPException as wrong:
-                return json_answer({"error": wrong.detail}, wrong.status_code).as_response()
+            except ValueError as error:
+                return json_answer({"error": str(error)}, 400).as_response()
+            except HTTPException as error:
+                return json_answer({"error": error.detail}, error.status_code).as_response()
             if isinstance(result, Response):
                 return result
             if isinstance(result, bytes):
                 return Response(result, headers={"content-type": JSON_TYPE})
-            if declared.gives is None:
+            if declared.returns is None:
                 return Response(status_code=declared.http_status)
             return json_answer(result, declared.http_status).as_response()
 
@@ -103,16 +103,16 @@ def routes_of(api: object) -> list[Route]:
     return [Route(one.operation.path, one, methods=[one.operation.method]) for one in endpoints]
 
 
-def _fitting(model: type[Given], given: Any, several: bool) -> Any:
+def _read_bodies(model: type[Given], given: Any, several: bool) -> Any:
     if not several:
         return read(model, given)
     return [read(model, one) for one in (given if isinstance(given, list) else [given])]
 
 
-async def _json_of(request: Request) -> Any:
+async def _read_json(request: Request) -> Any:
     body = await read_body(request)
     if body is None:
-        raise HTTPException(413, f"a request may have at most {LARGEST_BODY} bytes")
+        raise HTTPException(413, f"a request may have at most {MAX_BODY_SIZE} bytes")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -128,14 +128,14 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         for method in sorted(route.methods or ())
         if method != "HEAD"
     ]
-    types = {one: None for _, _, what in endpoints for one in (what.body, what.gives) if one is not None}
+    types = {one: None for _, _, what in endpoints for one in (what.body, what.returns) if one is not None}
     schemas, document = TypeAdapter.json_schemas(
         [(one, "serialization", TypeAdapter(one)) for one in types],
         ref_template="#/components/schemas/{model}",
     )
     definitions = document.get("$defs", {})
     for schema in definitions.values():
-        schema["properties"] = _without_null(schema["properties"])
+        schema["properties"] = _without_null_defaults(schema["properties"])
         # The fields have descriptions of their own.
         schema["description"] = _first_line(schema.get("description", ""))
     paths: dict[str, dict[str, Any]] = {}
@@ -159,8 +159,8 @@ def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[s
     answer: dict[str, Any] = {"description": "What was asked for"}
     if media_type := MEDIA_TYPES.get(route.path):
         answer["content"] = {media_type: {"schema": {}}}
-    elif what.gives is not None:
-        answer["content"] = {"application/json": {"schema": schemas[what.gives, "serialization"]}}
+    elif what.returns is not None:
+        answer["content"] = {"application/json": {"schema": schemas[what.returns, "serialization"]}}
     described: dict[str, Any] = {
         "operationId": name,
         "summary": _first_line(inspect.getdoc(route.endpoint) or ""),
@@ -183,12 +183,12 @@ def _in_path(route: Route) -> Iterator[dict[str, Any]]:
 
 def _in_query(what: Operation) -> Iterator[dict[str, Any]]:
     schema = what.query.model_json_schema() if what.query else {}
-    for name, field in _without_null(schema.get("properties", {})).items():
+    for name, field in _without_null_defaults(schema.get("properties", {})).items():
         description = field.pop("description", "")
         yield {"name": name, "in": "query", "description": description, "schema": field}
 
 
-def _without_null(fields: dict[str, Any]) -> dict[str, Any]:
+def _without_null_defaults(fields: dict[str, Any]) -> dict[str, Any]:
     """Leave out defaults that only say that nothing was given."""
     return {
         name: {key: value for key, value in field.items() if (key, value) != ("default", None)}

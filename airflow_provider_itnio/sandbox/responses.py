@@ -27,13 +27,13 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def refuses_with(self) -> int:
+    def negative_status(self) -> int:
         """Its negative status code, 0 if it has none."""
         try:
-            held = json.loads(self.body)
+            payload = json.loads(self.body)
         except (ValueError, RecursionError):
             return 0
-        status = str(held.get("status")) if isinstance(held, dict) else ""
+        status = str(payload.get("status")) if isinstance(payload, dict) else ""
         return int(status) if re.fullmatch(r"-[1-9][0-9]{0,5}", status) else 0
 
     def as_response(self) -> Response:
@@ -58,12 +58,12 @@ def streamed(
 ) -> StreamingResponse:
     """Return a streamed answer whose parts are created one by one, with other requests in between."""
 
-    async def one_by_one() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
         for part in parts:
             yield part
             await asyncio.sleep(0)
 
-    return StreamingResponse(one_by_one(), headers={"content-type": media_type, **(headers or {})})
+    return StreamingResponse(chunks(), headers={"content-type": media_type, **(headers or {})})
 
 
 def json_answer(value: Any, http_status: int = 200) -> Answer:

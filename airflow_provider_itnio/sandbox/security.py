@@ -9,7 +9,7 @@ from email.utils import formatdate
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_itnio.sandbox.addresses import OwnHosts
+from airflow_provider_itnio.sandbox.addresses import AllowedHosts
 
 CONTENT_SECURITY_POLICY: Mapping[str, str] = {
     "default-src": "'none'",
@@ -55,7 +55,7 @@ class Security:
     """
 
     app: ASGIApp
-    hosts: OwnHosts
+    hosts: AllowedHosts
     clock: Callable[[], float]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import uvicorn
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_itnio.sandbox.addresses import HOST_HEADER, OwnHosts, base_url, listen_on
+from airflow_provider_itnio.sandbox.addresses import HOST_HEADER, AllowedHosts, base_url, listen_on
 from airflow_provider_itnio.sandbox.api_models import (
     PUSH_ADDRESS,
     Given,
@@ -190,7 +190,7 @@ class Sandbox(SandboxControls):
         self._keep_alive = keep_alive
         self._data = data
         self._fetch_files = fetch_files
-        self._wanted_port = port
+        self._requested_port = port
         self._port: int | None = None
         self._server: UvicornThread | None = None
 
@@ -210,18 +210,18 @@ class Sandbox(SandboxControls):
         """
         if self._server is not None:
             raise RuntimeError("this sandbox is already running")
-        listening = listen_on(self.host, self._wanted_port)
+        server_socket = listen_on(self.host, self._requested_port)
         vendor = self._vendor
         try:
-            self._port = listening.getsockname()[1]
+            self._port = server_socket.getsockname()[1]
             if self._data is not None:
                 vendor.open(DataFile(self._data))
             vendor.stopping = asyncio.Event()  # it belongs to the event loop of this start
             vendor.fetcher = FileFetcher(vendor.store.note) if self._fetch_files else None
-            server = UvicornThread(self._config(), listening, vendor.delivery.resume, vendor.stopping)
+            server = UvicornThread(self._config(), server_socket, vendor.delivery.resume, vendor.stopping)
             server.start()
         except BaseException:
-            listening.close()
+            server_socket.close()
             vendor.close()
             raise
         self._server = server
@@ -286,7 +286,7 @@ class Sandbox(SandboxControls):
         return "https" if self._certfile else "http"
 
     def _config(self) -> uvicorn.Config:
-        hosts = OwnHosts(self._scheme, self.host, self.port, self._allowed_hosts)
+        hosts = AllowedHosts(self._scheme, self.host, self.port, self._allowed_hosts)
         config = uvicorn.Config(
             sandbox_app(self._vendor, hosts, self.connection_json),
             http=SandboxProtocol,

@@ -21,32 +21,32 @@ def summary_of(kind: str, body: Mapping[str, Any]) -> str:
     return SUMMARIES[kind](body.get(kind))
 
 
-def _of_media(content: Any) -> str:
+def _media_text(content: Any) -> str:
     return text_at(content, "caption") or text_at(content, "filename") or text_at(content, "link")
 
 
-def _of_location(content: Any) -> str:
+def _location_text(content: Any) -> str:
     named = ", ".join(filter(None, (text_at(content, "name"), text_at(content, "address"))))
     return named or f"{text_at(content, 'latitude')}, {text_at(content, 'longitude')}"
 
 
-def _of_template(content: Any) -> str:
-    values = map(_of_parameter, objects_at(content, "components", "parameters"))
+def _template_text(content: Any) -> str:
+    values = map(_parameter_text, objects_at(content, "components", "parameters"))
     return ": ".join(filter(None, (text_at(content, "name"), ", ".join(filter(None, values)))))
 
 
-def _of_parameter(parameter: dict[str, Any]) -> str:
+def _parameter_text(parameter: dict[str, Any]) -> str:
     kind = text_at(parameter, "type")
-    inside = parameter.get(kind)
-    if not isinstance(inside, dict):
+    value = parameter.get(kind)
+    if not isinstance(value, dict):
         return text_at(parameter, kind)
-    return text_at(inside, "fallback_value") or _of_media(inside) or _of_location(inside)
+    return text_at(value, "fallback_value") or _media_text(value) or _location_text(value)
 
 
 SUMMARIES: Mapping[str, Callable[[Any], str]] = {
     "text": lambda content: text_at(content, "body"),
-    **dict.fromkeys(("image", "audio", "video", "sticker", "document"), _of_media),
-    "location": _of_location,
+    **dict.fromkeys(("image", "audio", "video", "sticker", "document"), _media_text),
+    "location": _location_text,
     "interactive": lambda content: text_at(content, "body", "text"),
-    "template": _of_template,
+    "template": _template_text,
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import RecordError
-from airflow_provider_itnio.api.protocol import _moment
+from airflow_provider_itnio.api.protocol import _to_datetime
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from tests.delivery.opened import cleared
@@ -75,7 +75,7 @@ def test_a_row_with_an_impossible_value_is_an_unreadable_record(cell, value):
 
 @for_each("seconds", [-62135596800, -1, 0, 99999999999, 253402300799, 10**11 * -9])
 def test_a_receipt_with_any_server_time_can_be_read_again(seconds):
-    moment = _moment(seconds)
+    moment = _to_datetime(seconds)
     at = None if moment is None else int(moment.timestamp())
     store = TaskStateStore()
     record = opened(store)

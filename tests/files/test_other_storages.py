@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.links import is_signed, signatures_in
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.models.media_in_message import media_in
-from airflow_provider_itnio.object_files import _signed, storage_errors
+from airflow_provider_itnio.object_files import _sign, storage_errors
 from tests.tables import for_each
 
 
@@ -57,7 +57,7 @@ def test_signed_links_name_the_media_type_and_their_signature_is_recognised(
 ):
     filesystem = request.getfixturevalue(name)
     media = media_in(message_from({"document": {"object": "x://reports/a.pdf"}}))
-    link = _signed(media, filesystem, "reports/a.pdf", 600, "application/pdf")
+    link = _sign(media, filesystem, "reports/a.pdf", 600, "application/pdf")
     parts = urlsplit(link)
     query = parse_qs(parts.query)
     assert (parts.scheme, parts.hostname) == ("https", host)

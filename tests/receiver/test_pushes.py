@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_itnio.receiver.mailbox import as_one_of_many
+from airflow_provider_itnio.receiver.mailbox import shorten_failure
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
 from tests.tables import for_each
 
@@ -115,10 +115,10 @@ def test_an_answer_about_many_messages_fits_into_the_clients_limit(receiver):
 
 
 def test_failures_are_truncated_by_their_length_in_json():
-    told = as_one_of_many({"failure": "131026" + "\x01" * 500 + "\n" + LONG})["failure"]
+    told = shorten_failure({"failure": "131026" + "\x01" * 500 + "\n" + LONG})["failure"]
     assert told.startswith("131026" + LONG[:120])
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 410
-    assert as_one_of_many({"failure": None}) == {"failure": None}
+    assert shorten_failure({"failure": None}) == {"failure": None}
 
 
 def test_incoming_messages_that_do_not_fit_into_an_answer_are_in_the_next(receiver):

@@ -17,7 +17,7 @@ import requests
 import trustme
 
 from airflow_provider_itnio.sandbox import Sandbox
-from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url
+from airflow_provider_itnio.sandbox.addresses import AllowedHosts, base_url
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from tests.sandbox.conftest import REFUSED
 from tests.tables import for_each
@@ -179,7 +179,7 @@ def test_a_number_is_masked_except_its_ends(number, shown):
 )
 def test_addresses_are_written_like_in_browsers(scheme, host, port, url, more):
     assert base_url(scheme, host, port) == url
-    hosts = OwnHosts(scheme, host, port)
+    hosts = AllowedHosts(scheme, host, port)
     assert [one for one in (*more, f"localhost:{port}", f"[::1]:{port}") if one not in hosts] == []
 
 

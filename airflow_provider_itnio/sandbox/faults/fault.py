@@ -85,10 +85,10 @@ class Fault(Given):
     )
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
+    def _check_combination(self) -> Self:
         texts = [name for name in ("status", "body", "answer") if self.gives(name)]
         others = [*texts, *(name for name in ("http_status", "headers") if getattr(self, name))]
-        if not (self.makes_answer or self.delay or self.headers):
+        if not (self.replaces or self.delay or self.headers):
             raise ValueError(
                 "fault: give at least one of status, http_status, body, answer, delay, drop, headers"
             )
@@ -98,7 +98,7 @@ class Fault(Given):
             raise ValueError("reason: only together with status")
         if self.drop is not None and others:
             raise ValueError(f"drop: not together with {others[0]}")
-        if self.accept is not None and not self.makes_answer:
+        if self.accept is not None and not self.replaces:
             raise ValueError("accept: only together with status, http_status, body, answer or drop")
         if (self.drop, self.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)):
             raise ValueError(f"accept: contradicts drop {self.drop}")
@@ -109,18 +109,18 @@ class Fault(Given):
         return name in self.model_fields_set and (name == "answer" or getattr(self, name) is not None)
 
     @property
-    def makes_answer(self) -> bool:
+    def replaces(self) -> bool:
         """Whether the vendor's answer is replaced, or the connection dropped."""
         return any(map(self.gives, ("status", "http_status", "body", "answer", "drop")))
 
     @property
-    def keeps_message(self) -> bool:
+    def accepts_message(self) -> bool:
         """Whether a valid message is still accepted."""
         if self.accept is not None:
             return self.accept
-        return not self.makes_answer or self.drop == AFTER_ACCEPTING
+        return not self.replaces or self.drop == AFTER_ACCEPTING
 
-    def fits(self, path: str, recipient: str) -> bool:
+    def matches(self, path: str, recipient: str) -> bool:
         """Return whether it matches a request; ``recipient`` is empty if the request has none."""
         return self.path in (None, path) and self.recipient in (None, recipient)
 
@@ -164,10 +164,10 @@ class FaultQueue:
     def take(self, path: str, recipient: str) -> Fault | None:
         """Return the first fault that matches a request, and use it up once."""
         with self._lock:
-            for place, fault in enumerate(self._waiting):
-                if fault.fits(path, recipient):
-                    left = fault.model_copy(update={"count": fault.count - 1})
-                    self._waiting[place : place + 1] = [left] if left.count else []
+            for index, fault in enumerate(self._waiting):
+                if fault.matches(path, recipient):
+                    remaining = fault.model_copy(update={"count": fault.count - 1})
+                    self._waiting[index : index + 1] = [remaining] if remaining.count else []
                     return fault
         return None
 

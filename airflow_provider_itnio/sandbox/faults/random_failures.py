@@ -13,8 +13,8 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from airflow_provider_itnio.sandbox.api_models import Given
 from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, Fault
 
-RECIPIENTS_KNOWN = 100_000
-USUAL_FAILURE = "-12"
+MAX_RECIPIENTS = 100_000
+DEFAULT_FAILURE = "-12"
 DROP = "drop"
 
 
@@ -35,7 +35,7 @@ class RandomFailures:
 
     A draw depends on the seed, the recipient and the number of previous messages to the recipient, not on
     other messages in flight: a broadcast gets the same failures again, in whatever order its messages arrive.
-    The number of messages is known for the last ``RECIPIENTS_KNOWN`` recipients.
+    The number of messages is known for the last ``MAX_RECIPIENTS`` recipients.
 
     :param shares: the shares that fail, and how; together at most 1. It may be replaced
     :param seed: makes draws repeatable; None draws at random
@@ -44,7 +44,7 @@ class RandomFailures:
     def __init__(self, shares: tuple[Share, ...], seed: int | None = None) -> None:
         self.shares = shares
         self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
-        self._sent: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def draw(self, recipient: str) -> Fault | None:
@@ -53,21 +53,21 @@ class RandomFailures:
         if not shares:
             return None
         with self._lock:
-            count = self._sent.pop(recipient, 0) + 1
-            self._sent[recipient] = count  # at the end: the first one has waited longest for a message
-            if len(self._sent) > RECIPIENTS_KNOWN:
-                del self._sent[next(iter(self._sent))]
-        drawn = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
+            count = self._counts.pop(recipient, 0) + 1
+            self._counts[recipient] = count  # at the end: the first one has waited longest for a message
+            if len(self._counts) > MAX_RECIPIENTS:
+                del self._counts[next(iter(self._counts))]
+        value = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
         for share, fault in shares:
-            if drawn < share:
+            if value < share:
                 return fault
-            drawn -= share
+            value -= share
         return None
 
-    def begin_again(self) -> None:
+    def restart_seed(self) -> None:
         """Restart the seed, so that it gives the same failures once more."""
         with self._lock:
-            self._sent.clear()
+            self._counts.clear()
 
 
 def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
@@ -77,7 +77,7 @@ def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
     if isinstance(given, (int, float)):
         if isinstance(given, bool) or not 0 <= given <= 1:
             raise ValueError("a number from 0 to 1, or a text such as '5%'")
-        return (Share(float(given), _fault_called(USUAL_FAILURE)),) if given else ()
+        return (Share(float(given), _fault_from(DEFAULT_FAILURE)),) if given else ()
     shares = tuple(share_from(one) for one in ([given] if isinstance(given, str) else given))
     if sum(one.share for one in shares) > 1 + 1e-9:
         raise ValueError("at most 100% together")
@@ -86,13 +86,13 @@ def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
 
 def share_from(text: str) -> Share:
     """Read a share such as ``5%`` (of code -12), ``5%:-5``, ``5%:503`` (an HTTP code) or ``5%:drop``."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", str(text).strip())
-    if not found or not 0 < float(found[1]) <= 100:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", str(text).strip())
+    if not match or not 0 < float(match[1]) <= 100:
         raise ValueError("shares such as 5% or 2.5%:-5, over 0% and at most 100%")
-    return Share(float(found[1]) / 100, _fault_called(found[2] or USUAL_FAILURE))
+    return Share(float(match[1]) / 100, _fault_from(match[2] or DEFAULT_FAILURE))
 
 
-def _fault_called(name: str) -> Fault:
+def _fault_from(name: str) -> Fault:
     if name == DROP:
         return Fault(drop=BEFORE_ACCEPTING)
     if re.fullmatch(r"-[1-9][0-9]{0,3}", name):

@@ -75,20 +75,20 @@ def failed_with(code: int) -> Outcome:
 
 def outcome_of_number(digits: str) -> Outcome | None:
     """Return the outcome of each message to a test number, for any window; None for other numbers."""
-    meant = _meant_by(digits)
-    return meant if isinstance(meant, Outcome) else None
+    effect = _effect_of(digits)
+    return effect if isinstance(effect, Outcome) else None
 
 
 def fault_of_number(digits: str) -> Fault | None:
     """Return the fault of each message to a test number; None for other numbers."""
-    meant = _meant_by(digits)
+    effect = _effect_of(digits)
     # A number with an outcome is always accepted, also with random failures.
-    return NO_FAULT if isinstance(meant, Outcome) else meant
+    return NO_FAULT if isinstance(effect, Outcome) else effect
 
 
-def _meant_by(digits: str) -> Fault | Outcome | None:
-    found = re.fullmatch(r"999([1-7])000([0-9]{4})", digits)
-    match (found[1], int(found[2])) if found else ("", 0):
+def _effect_of(digits: str) -> Fault | Outcome | None:
+    match = re.fullmatch(r"999([1-7])000([0-9]{4})", digits)
+    match (match[1], int(match[2])) if match else ("", 0):
         case "1", code if code:
             return Fault(status=-code)
         case "2", seconds if 0 < seconds <= LONGEST_DELAY:

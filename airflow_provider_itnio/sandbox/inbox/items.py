@@ -40,9 +40,9 @@ def item_as_json(exchange: Exchange) -> bytes:
     """Return the current item of an exchange as JSON; it is cached until the next change."""
     message = exchange.message
     state = (len(message.statuses), len(message.notes), exchange.chosen) if message else None
-    if exchange.written is None or exchange.written[0] != state:
-        exchange.written = (state, json_bytes(item(exchange)))
-    return exchange.written[1]
+    if exchange.json_cache is None or exchange.json_cache[0] != state:
+        exchange.json_cache = (state, json_bytes(item(exchange)))
+    return exchange.json_cache[1]
 
 
 def update_as_json(changed: ReceivedMessage | Window) -> bytes:
@@ -67,7 +67,7 @@ def opened(exchange: Exchange) -> dict[str, Any]:
 def failure(exchange: Exchange) -> dict[str, Any]:
     """Return why a request failed."""
     request, refused = exchange.request, exchange.refused
-    found: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
+    found: dict[str, Any] = {"status": None, "recipient": exchange.chat_number}
     if request:
         found |= {
             "meaning": _without_status(request),

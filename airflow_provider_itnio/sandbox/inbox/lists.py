@@ -170,7 +170,7 @@ def searched(exchange: Exchange) -> str:
 
 
 def _texts_of(exchange: Exchange) -> Iterator[Any]:
-    yield exchange.number_of_chat
+    yield exchange.chat_number
     if message := exchange.message:
         yield from (message.id, message.text, *_texts_in(message.body.get(message.type)))
     elif reply := exchange.reply:

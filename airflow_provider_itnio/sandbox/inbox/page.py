@@ -103,7 +103,7 @@ def one_file(store: Store) -> Iterator[bytes]:
 def _saved(exchange: Exchange) -> dict[str, Any]:
     """Return all data of an exchange, including what the page otherwise requests from the sandbox."""
     return opened(exchange) | {
-        "chat": exchange.number_of_chat,
+        "chat": exchange.chat_number,
         "kind": exchange.kind,
         "has_trouble": exchange.has_trouble,
         "searched": searched(exchange),

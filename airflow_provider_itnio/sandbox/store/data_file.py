@@ -54,10 +54,10 @@ class DataFile:
     def _open(self) -> None:
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("BEGIN EXCLUSIVE")
-        (mark,) = self._db.execute("PRAGMA application_id").fetchone()
+        (application_id,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and mark != APPLICATION_ID:
+        if tables and application_id != APPLICATION_ID:
             raise DataFileError(f"data: {self.path} is a SQLite file of another program; name another file")
         if tables and version != FORMAT:
             raise DataFileError(
@@ -69,10 +69,10 @@ class DataFile:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         if not tables:
-            marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
-            self._db.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
-        elif (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise DataFileError(f"data: {self.path} is damaged: {found}")
+            placeholders = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
+            self._db.executescript(f"BEGIN; {TABLES} {placeholders} COMMIT;")
+        elif (result := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise DataFileError(f"data: {self.path} is damaged: {result}")
 
     def close(self) -> None:
         """Close the file."""
@@ -80,12 +80,12 @@ class DataFile:
             self._db.close()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Write everything in the block in one transaction. The caller must have locked the store."""
         if self._db.in_transaction:
             yield
             return
-        self._do("BEGIN")
+        self._execute("BEGIN")
         end = "ROLLBACK"
         try:
             yield
@@ -93,7 +93,7 @@ class DataFile:
         finally:
             # SQLite has rolled back by itself if the disk is full.
             if self._db.in_transaction:
-                self._do(end)
+                self._execute(end)
 
     def rows(self, table: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a table, oldest first."""
@@ -102,21 +102,21 @@ class DataFile:
 
     def put(self, table: str, *values: Any) -> int:
         """Insert or replace a row, and return its key; a key of None becomes a new one."""
-        marks = ", ".join("?" * len(values))
-        return self._do(f"REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608
+        placeholders = ", ".join("?" * len(values))
+        return self._execute(f"REPLACE INTO {table} VALUES ({placeholders})", values)  # noqa: S608
 
     def delete(self, table: str, *keys: Any) -> None:
         """Delete the rows with these keys."""
         for key in keys:
-            self._do(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
+            self._execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
 
     def clear(self, *tables: str) -> None:
         """Empty tables; keys of exchanges are not reused."""
-        with self.together():
+        with self.transaction():
             for table in tables:
-                self._do(f"DELETE FROM {table}")  # noqa: S608
+                self._execute(f"DELETE FROM {table}")  # noqa: S608
 
-    def _do(self, statement: str, values: tuple[Any, ...] = ()) -> int:
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> int:
         with self.errors():
             return self._db.execute(statement, values).lastrowid or 0
 

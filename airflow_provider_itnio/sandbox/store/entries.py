@@ -187,8 +187,8 @@ WRITERS = {one: TypeAdapter(one) for one in (ReceivedMessage, RefusedRequest, Se
 
 def as_json(entry: Entry, exclude: set[str] | None = None) -> dict[str, Any]:
     """Return an entry as in the JSON API, including the properties of a message, without excluded fields."""
-    held: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json", exclude=exclude)
-    return held
+    data: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json", exclude=exclude)
+    return data
 
 
 def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, Any]:

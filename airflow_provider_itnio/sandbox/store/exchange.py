@@ -40,14 +40,14 @@ class Exchange:
 
     :param entries: its entries: at most one ``message``, ``refused``, ``request`` and ``reply``
     :param chosen: the id of the option that the recipient last chose in its message, None if there is none
-    :param written: cache of its JSON for the page, and of the values that the JSON depends on
+    :param json_cache: cache of its JSON for the page, and of the values that the JSON depends on
     :param searched: cache of its texts for the search, in lower case
     """
 
     number: int
     entries: tuple[Entry, ...]
     chosen: str | None = None
-    written: tuple[object, bytes] | None = field(default=None, repr=False, compare=False)
+    json_cache: tuple[object, bytes] | None = field(default=None, repr=False, compare=False)
     searched: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,9 +56,9 @@ class Exchange:
         self.refused: RefusedRequest | None = of_type.get(RefusedRequest)
         self.request: SeenRequest | None = of_type.get(SeenRequest)
         self.reply: Reply | None = of_type.get(Reply)
-        self.look_at_status()
+        self.update_trouble()
 
-    def look_at_status(self) -> None:
+    def update_trouble(self) -> None:
         """Update whether the sender did not learn of a success, or the message does not arrive."""
         self.has_trouble = self.failed or (self.message is not None and self.message.status == "failed")
 
@@ -72,7 +72,7 @@ class Exchange:
         return "failure" if self.failed else "other"
 
     @cached_property
-    def number_of_chat(self) -> str:
+    def chat_number(self) -> str:
         """The digits of the recipient whose chat shows it; empty if none does."""
         if self.message:
             return self.message.recipient
@@ -104,26 +104,26 @@ class Exchange:
         """Return it as a row of the file; data that entries share with the request is stored once."""
         request = self.request
         shared = {"body", "headers", "raw_body"} if request else None
-        held: dict[str, Any] = {type(one).__name__: as_json(one, shared) for one in self.entries}
+        data: dict[str, Any] = {type(one).__name__: as_json(one, shared) for one in self.entries}
         if request is None:
-            return self.number, json.dumps(held), "null", b""
-        held["headers"] = list(request.headers.items())
-        return self.number, json.dumps(held), json.dumps(request.body), request.raw_body
+            return self.number, json.dumps(data), "null", b""
+        data["headers"] = list(request.headers.items())
+        return self.number, json.dumps(data), json.dumps(request.body), request.raw_body
 
 
 def recipient_in(body: Any) -> str:
     """Return the digits of a request's recipient, empty if there is none."""
     recipient = body.get("recipient") if isinstance(body, dict) else None
-    written = str(recipient) if isinstance(recipient, (str, int)) else ""
-    return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
+    text = str(recipient) if isinstance(recipient, (str, int)) else ""
+    return digits_of(text) if len(text) <= LONGEST_NUMBER else ""
 
 
 def exchange_from(number: int, entries: str, body: str, raw_body: bytes) -> Exchange:
     """Create an exchange from a row of the file."""
-    held = json.loads(entries)
-    shared = {"body": json.loads(body), "headers": headers_of(held.pop("headers", ())), "raw_body": raw_body}
+    data = json.loads(entries)
+    shared = {"body": json.loads(body), "headers": headers_of(data.pop("headers", ())), "raw_body": raw_body}
     return Exchange(
-        number, tuple(_entry_from(ENTRY_TYPES[name], shared | values) for name, values in held.items())
+        number, tuple(_entry_from(ENTRY_TYPES[name], shared | values) for name, values in data.items())
     )
 
 

@@ -35,12 +35,12 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 """The kinds of exchanges that have an entry of each name."""
 
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
-SHOWN_OF_EACH = 10
+MAX_LISTED = 10
 """Most messages, and most refusals, that an error lists."""
 
-WINDOWS_KEPT = CHANGES_KNOWN = 10_000
-MEMORY = 64 * 1024 * 1024
-MEMORY_AN_EXCHANGE = 64 * 1024
+MAX_WINDOWS = MAX_CHANGES = 10_000
+MIN_MEMORY = 64 * 1024 * 1024
+MEMORY_PER_EXCHANGE = 64 * 1024
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Store:
         self._by_body: dict[bytes, Exchange] = {}
         self._windows: OrderedDict[str, datetime] = OrderedDict()
         # By number: the id of a message with another status, a window; None for a new exchange.
-        self._changes: deque[tuple[int, str | Window | None]] = deque(maxlen=CHANGES_KNOWN)
+        self._changes: deque[tuple[int, str | Window | None]] = deque(maxlen=MAX_CHANGES)
         self.number = self.cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self.changed = threading.Condition()
@@ -80,14 +80,14 @@ class Store:
     def open(self, file: DataFile) -> None:
         """Load a file, and write all changes to it from now on."""
         with self.changed, file.errors():
-            self._forget_all()
-            gone: list[Exchange] = []
+            self._clear_memory()
+            evicted: list[Exchange] = []
             for row in file.rows("exchanges"):
-                gone += self._keep(exchange_from(*row))
+                evicted += self._add_to_memory(exchange_from(*row))
             self.number = max(self.number, *(last for _, last in file.rows("sqlite_sequence")), 0)
             for recipient, until in file.rows("windows"):
                 self._windows[recipient] = datetime.fromisoformat(until)
-            file.delete("exchanges", *(one.number for one in gone))
+            file.delete("exchanges", *(one.number for one in evicted))
             self.cleared = self.number
             self.file = file
 
@@ -99,48 +99,48 @@ class Store:
             self.file = None
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Write all changes in the block to the file in one transaction."""
-        with self.changed, self.file.together() if self.file else nullcontext():
+        with self.changed, self.file.transaction() if self.file else nullcontext():
             yield
 
     def add(self, *entries: Entry) -> Exchange:
         """Add entries atomically; if the file can't be written, none is added."""
-        with self.together():
+        with self.transaction():
             exchange = Exchange(self.number + 1, entries)
             if self.file:
                 self.file.put("exchanges", *exchange.row())
-            gone = self._keep(exchange)
+            evicted = self._add_to_memory(exchange)
             if self.file:
-                self.file.delete("exchanges", *(one.number for one in gone))
+                self.file.delete("exchanges", *(one.number for one in evicted))
             self._notify(None)
         return exchange
 
-    def _keep(self, exchange: Exchange) -> list[Exchange]:
+    def _add_to_memory(self, exchange: Exchange) -> list[Exchange]:
         """Add an exchange to memory, and return those that it displaces."""
         self.kinds[exchange.kind][exchange.number] = exchange
         self._memory[exchange.kind] += exchange.memory
         add_to_chat(self.chats, exchange)
-        if named := exchange.message or exchange.reply:
-            self._by_id[named.id] = exchange
+        if entry := exchange.message or exchange.reply:
+            self._by_id[entry.id] = exchange
         if exchange.message and exchange.request:
             self._by_body[exchange.request.raw_body] = exchange
         if (reply := exchange.reply) and reply.choice is not None and reply.answers in self._by_id:
             self._by_id[reply.answers].chosen = reply.choice
-        return list(self._make_room(exchange.kind))
+        return list(self._evict(exchange.kind))
 
-    def _make_room(self, kind: Kind) -> Iterator[Exchange]:
+    def _evict(self, kind: Kind) -> Iterator[Exchange]:
         """Remove and yield the oldest of a kind while there are too many, or they are too large."""
-        kept, most = self.kinds[kind], max(MEMORY, self.keep * MEMORY_AN_EXCHANGE)
+        kept, most = self.kinds[kind], max(MIN_MEMORY, self.keep * MEMORY_PER_EXCHANGE)
         while len(kept) > self.keep or (self._memory[kind] > most and len(kept) > 1):
             number, old = kept.popitem(last=False)
             self._memory[kind] -= old.memory
-            if chat := old.number_of_chat:
+            if chat := old.chat_number:
                 del self.chats[chat][number]
                 if not self.chats[chat]:
                     del self.chats[chat]
-            if (named := old.message or old.reply) and self._by_id.get(named.id) is old:
-                del self._by_id[named.id]
+            if (entry := old.message or old.reply) and self._by_id.get(entry.id) is old:
+                del self._by_id[entry.id]
             if old.request and self._by_body.get(old.request.raw_body) is old:
                 del self._by_body[old.request.raw_body]
             yield old
@@ -206,20 +206,20 @@ class Store:
         :raises TimeoutError: if there are fewer; the error lists what was received instead
         """
         with self.changed:
-            if not self.have_come(asked, asked.timeout):
-                raise self.not_come(asked)
-            return self._such(asked)
+            if not self.wait_for_count(asked, asked.timeout):
+                raise self.timeout_error(asked)
+            return self._matching(asked)
 
-    def have_come(self, asked: WaitAsked, seconds: float) -> bool:
+    def wait_for_count(self, asked: WaitAsked, seconds: float) -> bool:
         """Wait until there are at least that many messages, or some time has passed."""
         if asked.n > self.keep:
             raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {self.keep}")
         with self.changed:
             return self.changed.wait_for(
-                lambda: len(self.kinds["message"]) >= asked.n <= len(self._such(asked)), seconds
+                lambda: len(self.kinds["message"]) >= asked.n <= len(self._matching(asked)), seconds
             )
 
-    def _such(self, asked: WaitAsked) -> list[ReceivedMessage]:
+    def _matching(self, asked: WaitAsked) -> list[ReceivedMessage]:
         return [
             one
             for one in self.messages
@@ -227,10 +227,10 @@ class Store:
             and (asked.status is None or any(reached.status == asked.status for reached in one.statuses))
         ]
 
-    def not_come(self, asked: WaitAsked) -> TimeoutError:
+    def timeout_error(self, asked: WaitAsked) -> TimeoutError:
         """Return the error that lists what was received instead."""
         with self.changed:
-            came = len(self._such(asked))
+            count = len(self._matching(asked))
             messages = [
                 f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
                 + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if asked.status else "")
@@ -241,7 +241,7 @@ class Store:
         wanted += [f"with status {asked.status}"] if asked.status else []
         return TimeoutError(
             " ".join([f"{asked.n} accepted messages", *wanted])
-            + f" were expected within {asked.timeout:g} s, {came} came"
+            + f" were expected within {asked.timeout:g} s, {count} came"
             + "".join(_lines("accepted", messages))
             + "".join(_lines("refused with", refused))
         )
@@ -255,36 +255,36 @@ class Store:
             are too many changes; and the number of the last change
         """
         with self.changed:
-            if number is None or number < max(self.cleared, self.number - CHANGES_KNOWN):
+            if number is None or number < max(self.cleared, self.number - MAX_CHANGES):
                 return None, self.number
             newer = takewhile(lambda change: change[0] > number, reversed(self._changes))
-            changes = [(one, self._changed(one, what)) for one, what in newer]
-            return [(one, what) for one, what in reversed(changes) if what], self.number
+            changes = [(one, self._changed_object(one, change)) for one, change in newer]
+            return [(one, change) for one, change in reversed(changes) if change], self.number
 
-    def _changed(self, number: int, what: str | Window | None) -> Change | None:
+    def _changed_object(self, number: int, change: str | Window | None) -> Change | None:
         """Return the changed object, None if it is no longer stored."""
-        if isinstance(what, str):
-            exchange = self._by_id.get(what)
+        if isinstance(change, str):
+            exchange = self._by_id.get(change)
             return exchange and exchange.message
-        return what or self.exchange(number)
+        return change or self.exchange(number)
 
-    def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
+    def add_status(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
         """Add a status to a message; one that it already has changes nothing."""
         with self.changed:
             if any(one.status == status.status for one in message.statuses):
                 return
             message.statuses.append(status)
-            self._has_changed(message)
+            self._notify_message(message)
 
     def note(self, message: ReceivedMessage, note: str) -> None:
         """Add a note to a message."""
         with self.changed:
             message.notes.append(note)
-            self._has_changed(message)
+            self._notify_message(message)
 
-    def _has_changed(self, message: ReceivedMessage) -> None:
+    def _notify_message(self, message: ReceivedMessage) -> None:
         if exchange := self._by_id.get(message.id):
-            exchange.look_at_status()
+            exchange.update_trouble()
             if self.file:
                 self.file.put("exchanges", *exchange.row())
         self._notify(message.id)
@@ -296,7 +296,7 @@ class Store:
                 self.file.put("windows", recipient, until.isoformat())
             self._windows[recipient] = until
             self._windows.move_to_end(recipient)
-            if len(self._windows) > WINDOWS_KEPT:
+            if len(self._windows) > MAX_WINDOWS:
                 oldest, _ = self._windows.popitem(last=False)
                 if self.file:
                     self.file.delete("windows", oldest)
@@ -345,19 +345,19 @@ class Store:
         with self.changed:
             if self.file:
                 self.file.clear("exchanges", "windows", "pushes")
-            self._forget_all()
+            self._clear_memory()
             self.cleared = self.number + 1
             self._notify(None)
 
-    def _forget_all(self) -> None:
+    def _clear_memory(self) -> None:
         for kept in self.kinds.values():
             kept.clear()
         for known in (self.chats, self._memory, self._by_id, self._by_body, self._windows):
             known.clear()
 
-    def _notify(self, what: str | Window | None) -> None:
+    def _notify(self, change: str | Window | None) -> None:
         self.number += 1
-        self._changes.append((self.number, what))
+        self._changes.append((self.number, change))
         self.changed.notify_all()
         for listener in self._listeners:
             listener()
@@ -365,12 +365,12 @@ class Store:
 
 def add_to_chat(chats: Chats, exchange: Exchange) -> None:
     """Add an exchange to its chat, if it has one."""
-    if number := exchange.number_of_chat:
+    if number := exchange.chat_number:
         chats[number] = chat = chats.pop(number, {})  # the last one now
         chat[exchange.number] = exchange
 
 
-def _lines(what: str, came: list[str]) -> Iterator[str]:
-    if len(came) > SHOWN_OF_EACH:
-        yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
-    yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])
+def _lines(change: str, texts: list[str]) -> Iterator[str]:
+    if len(texts) > MAX_LISTED:
+        yield f"\n  ... and {len(texts) - MAX_LISTED} more {change.split(maxsplit=1)[0]} before these"
+    yield from (f"\n  {change} {one}" for one in texts[-MAX_LISTED:])

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.models import dagrun, taskinstance
 from airflow.utils.state import DagRunState, TaskInstanceState
 
-from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial
+from airflow_provider_itnio.sandbox.testing.run_spec import RETURNED, RunSpec
 
 # Types are checked against Airflow 3, where both take other arguments.
 TaskInstance: Any = taskinstance.TaskInstance
@@ -21,31 +21,31 @@ class _NoDatabase:
         return 1
 
 
-def begin(trial: Trial) -> tuple[Any, Any]:
+def begin(spec: RunSpec) -> tuple[Any, Any]:
     """Create the task instance and its context."""
-    task, xcoms = trial.task, trial.xcoms
-    ti = TaskInstance(task, run_id=trial.run_id, map_index=trial.map_index)
+    task, xcoms = spec.task, spec.xcoms
+    ti = TaskInstance(task, run_id=spec.run_id, map_index=spec.map_index)
     ti.dag_run = DagRun(
-        dag_id=trial.dag.dag_id,
-        run_id=trial.run_id,
+        dag_id=spec.dag.dag_id,
+        run_id=spec.run_id,
         run_type="manual",
         state=DagRunState.RUNNING,
-        execution_date=trial.logical_date,
-        data_interval=trial.data_interval,
-        start_date=trial.start_date,
-        conf=trial.conf,
+        execution_date=spec.logical_date,
+        data_interval=spec.data_interval,
+        start_date=spec.start_date,
+        conf=spec.conf,
         external_trigger=True,
     )
-    ti.dag_run.dag, ti.dag_run.queued_at = trial.dag, trial.start_date
-    ti.try_number, ti.max_tries = trial.try_number, task.retries or 0
-    ti.hostname, ti.start_date, ti.state = "localhost", trial.start_date, TaskInstanceState.RUNNING
+    ti.dag_run.dag, ti.dag_run.queued_at = spec.dag, spec.start_date
+    ti.try_number, ti.max_tries = spec.try_number, task.retries or 0
+    ti.hostname, ti.start_date, ti.state = "localhost", spec.start_date, TaskInstanceState.RUNNING
 
     def xcom_pull(task_ids: Any = None, dag_id: Any = None, key: str = RETURNED, **options: Any) -> Any:
         if task_ids is None:
             return next((value for (_, name), value in reversed(xcoms.items()) if name == key), None)
         if not isinstance(task_ids, str):
             return [xcom_pull(task_id, dag_id, key, **options) for task_id in task_ids]
-        value = xcoms.pull(task_ids, key, trial.dag.task_dict.get(task_ids))
+        value = xcoms.pull(task_ids, key, spec.dag.task_dict.get(task_ids))
         indexes = options.get("map_indexes")
         if value is None or indexes is None or indexes == -1:
             return options.get("default") if value is None else value
@@ -57,5 +57,5 @@ def begin(trial: Trial) -> tuple[Any, Any]:
     ti.xcom_pull, ti.xcom_push = xcom_pull, xcom_push
     ti.get_previous_dagrun = lambda state=None, session=None: None
     context = ti.get_template_context(session=_NoDatabase())
-    context.update(trial.context)
+    context.update(spec.context)
     return ti, context

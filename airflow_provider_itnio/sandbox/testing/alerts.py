@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_itnio.sandbox.testing.run_spec import RunSpec, run_spec, task_of_event
 from airflow_provider_itnio.sandbox.testing.sandbox import EventKind
-from airflow_provider_itnio.sandbox.testing.trial import Trial, task_of_event, trial_of
 
 STATES = {
     "failure": "failed",
@@ -42,9 +42,9 @@ def call_callbacks(
     for callback in _callbacks(notifier, kind):
         rest = dict(given)
         task = task_of_event(rest)
-        with trial_of(task, rest, datetime.now(UTC) - RUN_TIME) as trial:
+        with run_spec(task, rest, datetime.now(UTC) - RUN_TIME) as spec:
             try:
-                _call(callback, kind, exception, trial)
+                _call(callback, kind, exception, spec)
             except Exception as error:  # Airflow logs it, and calls the next
                 errors.append(error)
     if errors:
@@ -60,18 +60,18 @@ def _callbacks(notifier: Any, kind: str) -> list[Any]:
     for one in callbacks:
         if isinstance(one, type):
             raise ValueError(f"notifier: a notifier, the class {one.__name__} given")
-        if not callable(one) and not _is_of_deadline(one):
+        if not callable(one) and not _is_deadline_callback(one):
             raise ValueError(f"notifier: a notifier or another callback, {one!r:.60} given")
-        if _is_of_deadline(one) and not callable(one) and kind != "deadline":
+        if _is_deadline_callback(one) and not callable(one) and kind != "deadline":
             raise ValueError(f"kind: must be 'deadline' for {type(one).__name__}(...), {kind!r} given")
     return callbacks
 
 
-def _is_of_deadline(callback: Any) -> bool:
+def _is_deadline_callback(callback: Any) -> bool:
     return hasattr(callback, "path") and hasattr(callback, "kwargs")
 
 
-def _call(callback: Any, kind: str, exception: BaseException | str | None, trial: Trial) -> None:
+def _call(callback: Any, kind: str, exception: BaseException | str | None, spec: RunSpec) -> None:
     """Call one callback with the arguments that Airflow passes."""
     if not AIRFLOW_V_3_0_PLUS:
         from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
@@ -80,12 +80,12 @@ def _call(callback: Any, kind: str, exception: BaseException | str | None, trial
     else:
         from airflow_provider_itnio.sandbox.testing.task_run import begin, supervised
 
-        asked = supervised(trial)
+        asked = supervised(spec)
     with asked:
         if kind == "deadline":
-            _tell_of_deadline(callback, _context_of_deadline(trial) | trial.context)
+            _call_deadline_callback(callback, _deadline_context(spec) | spec.context)
             return
-        _, context = begin(trial)
+        _, context = begin(spec)
         if kind.startswith("dag_"):
             _end_run(context, STATES[kind])
         else:
@@ -95,7 +95,7 @@ def _call(callback: Any, kind: str, exception: BaseException | str | None, trial
 
 def _end_task(context: MutableMapping[str, Any], kind: str, exception: BaseException | str | None) -> None:
     ti = context["ti"]
-    _end(ti, STATES[kind])
+    _set_state(ti, STATES[kind])
     if kind == "retry":
         ti.max_tries = max(ti.max_tries, ti.try_number)
     if kind in ("failure", "retry"):
@@ -116,10 +116,10 @@ def _end_run(context: MutableMapping[str, Any], state: str) -> None:
         # Airflow builds the run's last task instance from the run's record.
         ti.state = ti.start_date = None
     else:
-        _end(ti, state)
+        _set_state(ti, state)
 
 
-def _end(ti: Any, state: str) -> None:
+def _set_state(ti: Any, state: str) -> None:
     from airflow.utils.state import TaskInstanceState
 
     ti.state = TaskInstanceState(state)
@@ -130,23 +130,23 @@ def _end(ti: Any, state: str) -> None:
         ti.duration = (ti.end_date - ti.start_date).total_seconds()
 
 
-def _context_of_deadline(trial: Trial) -> dict[str, Any]:
+def _deadline_context(spec: RunSpec) -> dict[str, Any]:
     """Return the context of a late run: Airflow passes it as JSON with few fields."""
-    began = _as_json(trial.start_date)
+    began = _as_json(spec.start_date)
     return {
         "dag_run": {
-            "dag_id": trial.dag.dag_id,
-            "dag_run_id": trial.run_id,
-            "dag_display_name": trial.dag.dag_display_name,
-            "logical_date": _as_json(trial.logical_date),
-            "data_interval_start": _as_json(trial.data_interval[0]),
-            "data_interval_end": _as_json(trial.data_interval[1]),
-            "run_after": _as_json(trial.logical_date) or began,
+            "dag_id": spec.dag.dag_id,
+            "dag_run_id": spec.run_id,
+            "dag_display_name": spec.dag.dag_display_name,
+            "logical_date": _as_json(spec.logical_date),
+            "data_interval_start": _as_json(spec.data_interval[0]),
+            "data_interval_end": _as_json(spec.data_interval[1]),
+            "run_after": _as_json(spec.logical_date) or began,
             **dict.fromkeys(("queued_at", "start_date", "last_scheduling_decision"), began),
             "run_type": "manual",
             "state": "running",
             "triggered_by": "ui",
-            "conf": trial.conf,
+            "conf": spec.conf,
             "dag_versions": [],
             **dict.fromkeys(("end_date", "duration", "triggering_user_name", "note")),
             **dict.fromkeys(("bundle_version", "partition_key", "partition_date")),
@@ -162,18 +162,18 @@ def _as_json(date: datetime | None) -> str | None:
     return date.isoformat().replace("+00:00", "Z") if date else None
 
 
-def _tell_of_deadline(callback: Any, context: MutableMapping[str, Any]) -> None:
-    if _is_of_deadline(callback):
-        made = resolve_name(callback.path)(**callback.kwargs, context=context)
-        if hasattr(made, "__await__") and not hasattr(callback, "executor"):
-            asyncio.run(_awaited(made))
-        elif callable(made):
-            made(context)
+def _call_deadline_callback(callback: Any, context: MutableMapping[str, Any]) -> None:
+    if _is_deadline_callback(callback):
+        callback_object = resolve_name(callback.path)(**callback.kwargs, context=context)
+        if hasattr(callback_object, "__await__") and not hasattr(callback, "executor"):
+            asyncio.run(_await(callback_object))
+        elif callable(callback_object):
+            callback_object(context)
     elif hasattr(callback, "async_notify"):
         asyncio.run(callback.async_notify(context))
     else:
         callback(context)
 
 
-async def _awaited(made: Awaitable[Any]) -> None:
-    await made
+async def _await(callback_object: Awaitable[Any]) -> None:
+    await callback_object

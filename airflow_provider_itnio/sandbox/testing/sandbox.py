@@ -23,7 +23,7 @@ EventKind: TypeAlias = Literal[
 ]
 
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
-KEPT_IN_A_TEST = 100_000
+DEFAULT_KEEP = 100_000
 
 
 def environment_text(value: object) -> str:
@@ -63,7 +63,7 @@ class TestingSandbox(Sandbox):
 
     _set_variable: Callable[[str, str], None] | None = None
 
-    def __init__(self, *, keep: int = KEPT_IN_A_TEST, push_scale: float = 0.0, **options: Any) -> None:
+    def __init__(self, *, keep: int = DEFAULT_KEEP, push_scale: float = 0.0, **options: Any) -> None:
         """
         Configure the sandbox without starting it.
 
@@ -154,7 +154,7 @@ class TestingSandbox(Sandbox):
         from airflow_provider_itnio.sandbox.testing.task_run import run_task
 
         given = context | {"xcoms": _mapping("xcoms", xcoms)}
-        return _alone(variables, lambda: run_task(task, given))
+        return _run_exclusively(variables, lambda: run_task(task, given))
 
     def alert(
         self,
@@ -183,10 +183,10 @@ class TestingSandbox(Sandbox):
         from airflow_provider_itnio.sandbox.testing.alerts import call_callbacks
 
         given = context | {"xcoms": _mapping("xcoms", xcoms)}
-        _alone(variables, lambda: call_callbacks(notifier, kind, exception, given))
+        _run_exclusively(variables, lambda: call_callbacks(notifier, kind, exception, given))
 
 
-def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:
+def _run_exclusively(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:
     """Run a task or notifier while no other one runs, in a thread without a running event loop."""
     given = _mapping("variables", variables)
 
@@ -211,10 +211,10 @@ def _is_in_a_loop() -> bool:
 def _in_environment(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield Airflow variables as environment variables."""
     for name, value in variables.items():
-        written = value if isinstance(value, str) else _json("variables", value)
+        text = value if isinstance(value, str) else _json("variables", value)
         yield (
             f"AIRFLOW_VAR_{_id('variables', name)}",
-            read_value(f"variables[{name!r}]", environment_text, written),
+            read_value(f"variables[{name!r}]", environment_text, text),
         )
 
 
@@ -228,8 +228,8 @@ def _id(parameter: str, given: Any) -> str:
 def _json(parameter: str, value: Any) -> str:
     try:
         return json.dumps(value)
-    except (TypeError, ValueError) as unfit:
-        raise ValueError(f"{parameter}: must be valid as JSON ({unfit})") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{parameter}: must be valid as JSON ({error})") from None
 
 
 def _mapping(parameter: str, given: object) -> Mapping[Any, Any]:

@@ -12,10 +12,10 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms
 
-from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial, is_mapped
+from airflow_provider_itnio.sandbox.testing.run_spec import RETURNED, RunSpec, is_mapped
 
 # Messages that Airflow only stores, and a test does not need.
-REPORTS = {
+IGNORED_MESSAGES = {
     "AwaitInputTask",
     "DeferTask",
     "MaskSecret",
@@ -33,8 +33,8 @@ class TestSupervisor:
 
     __test__ = False  # no test class for pytest, whatever its name
 
-    def __init__(self, trial: Trial, state: MutableMapping[str, Any]) -> None:
-        self.trial = trial
+    def __init__(self, spec: RunSpec, state: MutableMapping[str, Any]) -> None:
+        self.spec = spec
         self.state = state
         self.instances = 1
         self.missing: list[str] = []
@@ -56,7 +56,7 @@ class TestSupervisor:
         # By class name, since each version of Airflow adds messages.
         match type(msg).__name__:
             case "GetXCom":
-                return comms.XComResult(key=msg.key, value=self._one(msg))
+                return comms.XComResult(key=msg.key, value=self._xcom(msg))
             case "GetXComSequenceSlice":
                 values = self._sequence(msg)[msg.start : msg.stop : msg.step]
                 return comms.XComSequenceSliceResult(root=values)
@@ -111,16 +111,16 @@ class TestSupervisor:
                 return comms.TaskRescheduleStartDate(start_date=None)
             case "ValidateInletsAndOutlets":
                 return comms.InactiveAssetsResult(inactive_assets=[])
-            case "GetTICount" if msg.task_ids == [self.trial.task.task_id] and not msg.states:
+            case "GetTICount" if msg.task_ids == [self.spec.task.task_id] and not msg.states:
                 return comms.TICount(count=self.instances)
-            case name if name not in REPORTS:
+            case name if name not in IGNORED_MESSAGES:
                 raise RuntimeError(
                     f"the task asks Airflow for something that this fixture does not support ({name}): run "
                     "its DAG with dag.test(), which sends to the sandbox too"
                 )
         return comms.OKResponse(ok=True)
 
-    def _one(self, msg: Any) -> Any:
+    def _xcom(self, msg: Any) -> Any:
         index = -1 if msg.map_index is None else max(msg.map_index, -1)
         return self._by_map_index(msg, several=index >= 0).get(index)
 
@@ -129,11 +129,11 @@ class TestSupervisor:
 
     def _by_map_index(self, msg: Any, several: bool = False) -> dict[int, Any]:
         """Return the XComs of a task's instances; ``several`` is for a task that is not in the DAG."""
-        trial = self.trial
-        if msg.task_id == trial.task.task_id:
-            return {trial.map_index: self._pushed.get(msg.key)}
-        upstream = trial.dag.task_dict.get(msg.task_id)
-        value = trial.xcoms.pull(msg.task_id, msg.key, upstream)
+        spec = self.spec
+        if msg.task_id == spec.task.task_id:
+            return {spec.map_index: self._pushed.get(msg.key)}
+        upstream = spec.dag.task_dict.get(msg.task_id)
+        value = spec.xcoms.pull(msg.task_id, msg.key, upstream)
         if value is None:
             return {}
         if upstream:
@@ -149,8 +149,8 @@ def encoded(task_id: str, value: Any) -> Any:
     """Serialize an XCom as in Airflow's database."""
     try:
         return json.loads(json.dumps(BaseXCom.serialize_value(value)))  # a backend may keep NaN
-    except (AttributeError, TypeError, ValueError, RecursionError) as unfit:
-        raise ValueError(f"xcoms: for {task_id!r} something that Airflow can serialize ({unfit})") from unfit
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"xcoms: for {task_id!r} something that Airflow can serialize ({error})") from error
 
 
 def decoded(value: Any) -> Any:

@@ -22,15 +22,15 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.execution_time.supervisor import set_supervisor_comms
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, finalize, run
 
-from airflow_provider_itnio.sandbox.testing.supervisor import TestSupervisor, as_json, decoded
-from airflow_provider_itnio.sandbox.testing.trial import (
+from airflow_provider_itnio.sandbox.testing.run_spec import (
     RETURNED,
-    Trial,
+    RunSpec,
     check_map_index,
     is_mapped,
     operator_of,
-    trial_of,
+    run_spec,
 )
+from airflow_provider_itnio.sandbox.testing.supervisor import TestSupervisor, as_json, decoded
 from airflow_provider_itnio.sandbox.testing.turns import environment
 
 TRIGGER_FAILED = "__fail__"  # the method with which Airflow resumes a task whose trigger has failed
@@ -44,13 +44,13 @@ def run_task(task: Any, given: Mapping[str, Any]) -> Any:
         given = {"map_index": 0, **given}
     elif given.get("map_index", -1) != -1:
         raise ValueError(f"map_index: the task is not mapped, {given['map_index']!r} given")
-    with trial_of(operator, given, datetime.now(UTC)) as trial, supervised(trial) as supervisor:
+    with run_spec(operator, given, datetime.now(UTC)) as spec, supervised(spec) as supervisor:
         resumed: dict[str, Any] = {}
         while True:
-            ti, context = begin(trial, **resumed)
-            supervisor.instances = check_map_index(trial, context)
+            ti, context = begin(spec, **resumed)
+            supervisor.instances = check_map_index(spec, context)
             log = _TaskLog()
-            with _signals(), environment({}):
+            with _restored_signals(), environment({}):
                 state, msg, error = run(ti, context, log.bound)
                 stopped = log.exception
                 context["exception"] = error
@@ -66,14 +66,14 @@ def run_task(task: Any, given: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def supervised(trial: Trial) -> Iterator[TestSupervisor]:
+def supervised(spec: RunSpec) -> Iterator[TestSupervisor]:
     """Answer Airflow's requests with the data of the test, and add missing data as notes to an error."""
-    state = trial.context.get("task_state_store")
+    state = spec.context.get("task_state_store")
     if isinstance(state, MutableMapping):
-        del trial.context["task_state_store"]
+        del spec.context["task_state_store"]
     else:
         state = {}
-    supervisor = TestSupervisor(trial, state)
+    supervisor = TestSupervisor(spec, state)
     try:
         with set_supervisor_comms(supervisor):
             yield supervisor
@@ -85,24 +85,24 @@ def supervised(trial: Trial) -> Iterator[TestSupervisor]:
         raise
 
 
-def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
+def begin(spec: RunSpec, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
     """
     Create the task instance and its context, as Airflow does from its API server's answer.
 
     :param resumed: the method with which a deferred task resumes, and its arguments
     """
-    task = trial.task
+    task = spec.task
     dag_run = {
-        "dag_id": trial.dag.dag_id,
-        "run_id": trial.run_id,
+        "dag_id": spec.dag.dag_id,
+        "run_id": spec.run_id,
         "run_type": "manual",
         "state": "running",
-        "conf": trial.conf,
-        "logical_date": trial.logical_date,
-        "data_interval_start": trial.data_interval[0],
-        "data_interval_end": trial.data_interval[1],
-        "start_date": trial.start_date,
-        "run_after": trial.logical_date or trial.start_date,
+        "conf": spec.conf,
+        "logical_date": spec.logical_date,
+        "data_interval_start": spec.data_interval[0],
+        "data_interval_end": spec.data_interval[1],
+        "start_date": spec.start_date,
+        "run_after": spec.logical_date or spec.start_date,
         "end_date": None,
         "consumed_asset_events": [],
         "partition_key": None,
@@ -111,44 +111,44 @@ def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
     from_server: dict[str, Any] = {
         "dag_run": {name: value for name, value in dag_run.items() if name in DagRun.model_fields},
         "max_tries": max_tries,
-        "should_retry": trial.try_number <= max_tries,
+        "should_retry": spec.try_number <= max_tries,
         **resumed,
     }
     if "upstream_map_indexes" in TIRunContext.model_fields:  # before Airflow 3.2
-        from_server["upstream_map_indexes"] = dict(_upstream_map_indexes(trial))
+        from_server["upstream_map_indexes"] = dict(_upstream_map_indexes(spec))
     fields: dict[str, Any] = {
         "id": uuid.uuid4(),
         "dag_version_id": uuid.uuid4(),
         "task_id": task.task_id,
-        "dag_id": trial.dag.dag_id,
-        "run_id": trial.run_id,
-        "try_number": trial.try_number,
-        "map_index": trial.map_index,
+        "dag_id": spec.dag.dag_id,
+        "run_id": spec.run_id,
+        "try_number": spec.try_number,
+        "map_index": spec.map_index,
         "hostname": "localhost",
         "task": task,
         "max_tries": max_tries,
-        "start_date": trial.start_date,
+        "start_date": spec.start_date,
         "state": TaskInstanceState.RUNNING,
         "_ti_context_from_server": TIRunContext.model_validate(from_server),
     }
     # Not by keyword: the fields differ between versions of Airflow, and a task needs no bundle.
     ti = RuntimeTaskInstance.model_construct(**fields)
     context: Any = ti.get_template_context()
-    context.update(trial.context)
+    context.update(spec.context)
     return ti, context
 
 
-def _upstream_map_indexes(trial: Trial) -> Iterator[tuple[str, Any]]:
-    own = trial.task.get_closest_mapped_task_group()
-    for upstream in trial.task.upstream_list:
+def _upstream_map_indexes(spec: RunSpec) -> Iterator[tuple[str, Any]]:
+    own = spec.task.get_closest_mapped_task_group()
+    for upstream in spec.task.upstream_list:
         group = upstream.get_closest_mapped_task_group()
         if group is None:
             yield upstream.task_id, None
         elif group == own:
-            yield upstream.task_id, trial.map_index
+            yield upstream.task_id, spec.map_index
         else:
             # Missing data is only an error if the task reads it.
-            given = trial.xcoms.get((upstream.task_id, RETURNED))
+            given = spec.xcoms.get((upstream.task_id, RETURNED))
             yield upstream.task_id, list(range(len(given))) if isinstance(given, Sequence) else None
 
 
@@ -156,24 +156,24 @@ def _run_trigger(msg: Any, ti: RuntimeTaskInstance) -> dict[str, Any]:
     """Run the trigger of a deferred task, and return the arguments with which the task resumes."""
     from airflow.serialization.serialized_objects import BaseSerialization
 
-    sent = msg.model_dump(mode="json")
-    is_older = set(sent["trigger_kwargs"]) == {"__type", "__var"}  # before Airflow 3.2
-    read = BaseSerialization.deserialize if is_older else decoded
-    trigger = resolve_name(sent["classpath"])(**read(sent["trigger_kwargs"]))
+    message = msg.model_dump(mode="json")
+    is_old_format = set(message["trigger_kwargs"]) == {"__type", "__var"}  # before Airflow 3.2
+    read = BaseSerialization.deserialize if is_old_format else decoded
+    trigger = resolve_name(message["classpath"])(**read(message["trigger_kwargs"]))
     trigger.task_instance = ti
     timeout = msg.trigger_timeout and msg.trigger_timeout.total_seconds()
 
     async def first_event() -> Any:
         return await asyncio.wait_for(anext(trigger.run()), timeout)
 
-    method, kwargs = sent["next_method"], read(sent["next_kwargs"])
+    method, kwargs = message["next_method"], read(message["next_kwargs"])
     try:
         kwargs["event"] = asyncio.run(first_event()).payload
     except Exception as error:
         method, kwargs = TRIGGER_FAILED, {"error": "Trigger timeout"}
         if timeout is None or not isinstance(error, TimeoutError):
             kwargs = {"error": "Trigger failure", "traceback": traceback.format_exception(error)}
-    write = BaseSerialization.serialize if is_older else BaseXCom.serialize_value
+    write = BaseSerialization.serialize if is_old_format else BaseXCom.serialize_value
     return {"next_method": method, "next_kwargs": as_json(write(kwargs))}
 
 
@@ -201,14 +201,14 @@ class _TaskLog:
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def _restored_signals() -> Iterator[None]:
     """Restore the signal handlers that Airflow sets; in a thread, where Python allows none, skip them."""
     if threading.current_thread() is threading.main_thread():
-        before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)}
+        handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)}
         try:
             yield
         finally:
-            for one, handler in before.items():
+            for one, handler in handlers.items():
                 signal.signal(one, handler or signal.SIG_DFL)
         return
     thread, set_handler = threading.get_ident(), signal.signal

@@ -10,26 +10,26 @@ from contextvars import ContextVar
 
 __all__ = ["environment", "turn"]
 
-LONGEST_RUN = 300.0
+MAX_RUN_TIME = 300.0
 """Seconds after which a waiting run gives up, if no run has ended."""
 
 
-class _Turns:
+class _RunLock:
     """The turns of concurrent runs: those of a test, or those started by the run ``outer``."""
 
-    def __init__(self, outer: _Turns | None = None) -> None:
+    def __init__(self, outer: _RunLock | None = None) -> None:
         self.outer = outer
         self.lock = threading.Lock()
         self.taken = 0
-        self.is_over = False
+        self.has_ended = False
 
     def wait(self) -> None:
         """Wait for the next turn, and take it."""
         taken = self.taken
-        while not self.lock.acquire(timeout=LONGEST_RUN):
+        while not self.lock.acquire(timeout=MAX_RUN_TIME):
             if taken == self.taken:
                 raise RuntimeError(
-                    f"execute, alert: another run has been active for {LONGEST_RUN:.0f} s. If that run has "
+                    f"execute, alert: another run has been active for {MAX_RUN_TIME:.0f} s. If that run has "
                     "started this thread and waits for it, start the thread with "
                     "contextvars.copy_context().run, as asyncio.to_thread does"
                 )
@@ -37,15 +37,15 @@ class _Turns:
         self.taken += 1
 
 
-_OUTSIDE = _Turns()
-_TURNS: ContextVar[_Turns | None] = ContextVar("_TURNS", default=None)
+_OUTERMOST = _RunLock()
+_TURNS: ContextVar[_RunLock | None] = ContextVar("_TURNS", default=None)
 
 
 @contextmanager
 def turn() -> Iterator[None]:
     """Wait until no other run is active, except the run that has started this one, in any thread."""
-    turns = _take()
-    inner = _Turns(turns)
+    turns = _acquire()
+    inner = _RunLock(turns)
     token = _TURNS.set(inner)
     try:
         yield
@@ -53,20 +53,20 @@ def turn() -> Iterator[None]:
         _TURNS.reset(token)
         try:
             inner.wait()  # runs that this one has started in other threads end first
-            inner.is_over = True
+            inner.has_ended = True
             inner.lock.release()
         finally:
             turns.lock.release()
 
 
-def _take() -> _Turns:
+def _acquire() -> _RunLock:
     """Take a turn within the run that has started this one; if that has ended, within its outer run."""
-    turns = _TURNS.get() or _OUTSIDE
+    turns = _TURNS.get() or _OUTERMOST
     while True:
-        while turns.is_over and turns.outer:
+        while turns.has_ended and turns.outer:
             turns = turns.outer
         turns.wait()
-        if not turns.is_over:
+        if not turns.has_ended:
             return turns
         turns.lock.release()
 

@@ -17,7 +17,7 @@ from airflow_provider_itnio.sandbox.api_models import ReplyGiven
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, meaning_of_number
-from airflow_provider_itnio.sandbox.http_server import LARGEST_BODY, cut, read_body
+from airflow_provider_itnio.sandbox.http_server import MAX_BODY_SIZE, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from airflow_provider_itnio.sandbox.responses import Answer, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
@@ -42,7 +42,7 @@ from airflow_provider_itnio.sandbox.vendor.account import Account
 from airflow_provider_itnio.sandbox.vendor.fetching import FileFetcher
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.replies import reply_from
-from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json
+from airflow_provider_itnio.sandbox.vendor.request_reading import mask_headers, read_json
 from airflow_provider_itnio.sandbox.vendor.signature import (
     NOT_AUTHENTIC,
     SignProblem,
@@ -51,7 +51,7 @@ from airflow_provider_itnio.sandbox.vendor.signature import (
     problem_of_sign,
     sign_of,
 )
-from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, judge
+from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, check_message
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
@@ -92,7 +92,7 @@ class Vendor:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
+        self.initial_settings = self.failing.shares, self.delivery.webhook.settings, self.account.balance
 
     def open(self, file: DataFile) -> None:
         """Load a file, and store everything in it from now on."""
@@ -117,11 +117,11 @@ class Vendor:
         """Delete entries and waiting pushes, close the windows and restart a seed; faults stay."""
         self.delivery.webhook.stop()
         self.store.clear()
-        self.failing.begin_again()
+        self.failing.restart_seed()
 
     def reset(self) -> None:
         """Restore the initial state: clear, delete the faults, and undo all changes of settings."""
-        shares, webhook, balance = self.at_start
+        shares, webhook, balance = self.initial_settings
         self.faults.clear()
         self.failing.shares = shares
         self.delivery.webhook.configure(webhook)
@@ -145,35 +145,35 @@ class Endpoint:
         except ClientDisconnect:
             return
         fault: Fault | None = None
-        why = ""
+        reason = ""
         answer: Answer | None
         entries: list[Entry] = []
-        seen, of_sign, of_json = self._read(request, raw_body or b"")
+        seen, sign_problem, json_problem = self._read_request(request, raw_body or b"")
         if self.method is None:
             answer = json_answer({"error": f"there is nothing at {self.path}"}, 404)
         elif request.method != self.method:
             answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
             answer = replace(answer, headers={"Allow": self.method})
         elif raw_body is None:
-            answer = json_answer({"error": f"a request may have at most {LARGEST_BODY} bytes"}, 413)
+            answer = json_answer({"error": f"a request may have at most {MAX_BODY_SIZE} bytes"}, 413)
         else:
-            verdict = self._judge(seen, of_sign, of_json)
-            fault, why = self._fault_for(seen, verdict)
-            answer, entries = self._decide(seen, verdict, fault, why)
+            verdict = self._check(seen, sign_problem, json_problem)
+            fault, reason = self._find_fault(seen, verdict)
+            answer, entries = self._build_response(seen, verdict, fault, reason)
         entries.append(
             replace(
                 seen,
                 answer=answer.shown if answer else None,
                 http_status=answer.http_status if answer else None,
-                cause=why if fault and fault.makes_answer else "",
+                cause=reason if fault and fault.replaces else "",
             )
         )
-        with self.vendor.store.together():
-            kept = self.vendor.store.add(*entries)
-            if kept.message:
-                self.vendor.delivery.follow(kept.message)
-        if kept.message and self.vendor.fetcher:
-            self.vendor.fetcher.fetch(kept.message)
+        with self.vendor.store.transaction():
+            exchange = self.vendor.store.add(*entries)
+            if exchange.message:
+                self.vendor.delivery.follow(exchange.message)
+        if exchange.message and self.vendor.fetcher:
+            self.vendor.fetcher.fetch(exchange.message)
         wait = self.vendor.latency + ((fault and fault.delay) or 0)
         if wait and await self._stops_within(wait):
             answer = None
@@ -182,26 +182,26 @@ class Endpoint:
         else:
             await answer.as_response()(scope, receive, send)
 
-    def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, SignProblem | None, str]:
+    def _read_request(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, SignProblem | None, str]:
         """Return a request, the error of its signature, and why its body is not a JSON object."""
         account = self.vendor.account
-        of_sign = problem_of_sign(request.headers, account.api_key, account.secret)
-        body, of_json = read_json(raw_body) if raw_body else (None, "the body is empty")
+        sign_problem = problem_of_sign(request.headers, account.api_key, account.secret)
+        body, json_problem = read_json(raw_body) if raw_body else (None, "the body is empty")
         seen = SeenRequest(
             method=request.method,
             path=self.path,
-            headers=masked(request.headers, self._secrets(request.headers)),
+            headers=mask_headers(request.headers, self._secrets(request.headers)),
             raw_body=raw_body,
             body=body,
             answer=None,
             http_status=None,
             at=datetime.fromtimestamp(self.vendor.clock(), UTC),
-            sign_is_valid=not of_sign,
+            sign_is_valid=not sign_problem,
             timestamp=request.headers.get("timestamp", ""),
             sign_fingerprint=fingerprint(request.headers.get("sign", "")),
             cause="",
         )
-        return seen, of_sign, of_json
+        return seen, sign_problem, json_problem
 
     def _secrets(self, headers: Headers) -> list[str]:
         """Return the secrets that headers may contain: the key, the secret, and the request's Sign."""
@@ -209,52 +209,52 @@ class Endpoint:
         sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
         return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
 
-    def _judge(self, seen: SeenRequest, of_sign: SignProblem | None, of_json: str) -> Verdict:
+    def _check(self, seen: SeenRequest, sign_problem: SignProblem | None, json_problem: str) -> Verdict:
         vendor = self.vendor
-        if of_sign:
-            return Verdict(NOT_AUTHENTIC, of_sign.why, advice=of_sign.advice)
-        of_clock = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
-        if of_clock:
-            return Verdict(EXPIRED[self.path], of_clock.why, advice=of_clock.advice)
+        if sign_problem:
+            return Verdict(NOT_AUTHENTIC, sign_problem.why, advice=sign_problem.advice)
+        clock_problem = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
+        if clock_problem:
+            return Verdict(EXPIRED[self.path], clock_problem.why, advice=clock_problem.advice)
         if self.path == BALANCE_PATH:
             return Verdict(0)
-        if of_json:
-            return Verdict(WRONG_JSON, of_json)
-        verdict = judge(self.path, seen.body, vendor.account)
+        if json_problem:
+            return Verdict(WRONG_JSON, json_problem)
+        verdict = check_message(self.path, seen.body, vendor.account)
         media_type = seen.headers.get("content-type", "")
         if media_type.replace(" ", "").lower() == CONTENT_TYPE.lower():
             return verdict
         note = f"Content-Type is {media_type or 'missing'}; the page says {CONTENT_TYPE}"
         return replace(verdict, notes=(*verdict.notes, note))
 
-    def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
+    def _find_fault(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
         """Return the fault of a request, and its cause."""
         recipient = recipient_in(seen.body)
-        asked = self.vendor.faults.take(self.path, recipient)
-        if asked and asked.makes_answer:
-            return asked, BY_FAULT
+        requested = self.vendor.faults.take(self.path, recipient)
+        if requested and requested.replaces:
+            return requested, BY_FAULT
         # Errors of the request come first: a test number must not hide a wrong Sign.
         if verdict.status or self.path == BALANCE_PATH:
-            return asked, ""
-        if further := fault_of_number(recipient):
-            why = meaning_of_number(recipient)
+            return requested, ""
+        if other := fault_of_number(recipient):
+            reason = meaning_of_number(recipient)
         else:
-            further, why = self.vendor.failing.draw(recipient), BY_SHARE
-        if asked and further:
+            other, reason = self.vendor.failing.draw(recipient), BY_SHARE
+        if requested and other:
             # A fault that only delays, or adds headers, can be combined with another one.
-            headers = asked.headers | further.headers
-            delay = (asked.delay or 0) + (further.delay or 0)
-            return further.model_copy(update={"delay": delay, "headers": headers}), why
-        return asked or further, why
+            headers = requested.headers | other.headers
+            delay = (requested.delay or 0) + (other.delay or 0)
+            return other.model_copy(update={"delay": delay, "headers": headers}), reason
+        return requested or other, reason
 
-    def _decide(
-        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
+    def _build_response(
+        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, reason: str
     ) -> tuple[Answer | None, list[Entry]]:
         """Return the answer to a request, None for a cut connection, and the entries to store."""
         fault = fault or NO_FAULT
         entries: list[Entry] = []
         if verdict.status:
-            answer, why = refusal(self.path, verdict.status), why if fault.makes_answer else verdict.why
+            answer, reason = refusal(self.path, verdict.status), reason if fault.replaces else verdict.why
         elif self.path == BALANCE_PATH:
             amounts = {"balance": self.vendor.account.shown_balance, "gift": "0", "credit": "0"}
             answer = json_answer({"status": "0", "reason": "success"} | amounts)
@@ -262,18 +262,18 @@ class Endpoint:
             message_id = uuid4().hex
             data = {"channelType": 0, "messageId": message_id, "timestamp": int(seen.at.timestamp())}
             answer = json_answer({"status": "0", "reason": "success", "data": data})
-            if fault.keeps_message:
-                entries.append(self._accepted(seen, verdict, message_id))
+            if fault.accepts_message:
+                entries.append(self._accept(seen, verdict, message_id))
         if fault.drop is not None:
             return None, entries
-        answer = fault.answer_at(self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
-        refused_with = answer.refuses_with if fault.makes_answer else verdict.status
+        answer = fault.answer_at(self.path) if fault.replaces else replace(answer, headers=fault.headers)
+        refused_with = answer.negative_status if fault.replaces else verdict.status
         if refused_with:
-            advice = "" if fault.makes_answer else verdict.advice
-            entries.append(self._refused(seen, refused_with, why, advice))
+            advice = "" if fault.replaces else verdict.advice
+            entries.append(self._refuse(seen, refused_with, reason, advice))
         return answer, entries
 
-    def _accepted(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
+    def _accept(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
         message = ReceivedMessage(
             id=message_id,
             type=verdict.type,
@@ -282,27 +282,27 @@ class Endpoint:
             body=seen.body,
             at=seen.at,
             path=self.path,
-            notes=[*verdict.notes, *self._about_duplicate(seen)],
+            notes=[*verdict.notes, *self._duplicate_note(seen)],
         )
         self.vendor.account.pay()
         logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
         self.vendor.delivery.begin(message)
         return message
 
-    def _about_duplicate(self, seen: SeenRequest) -> Iterator[str]:
-        earlier = self.vendor.store.last_equal(seen.raw_body)
-        if earlier and timedelta(0) <= (since := seen.at - earlier.at) < DUPLICATE_WITHIN:
-            minutes = round(since.total_seconds() / 60)
-            count, unit = (minutes, "minute") if minutes else (max(1, round(since.total_seconds())), "second")
+    def _duplicate_note(self, seen: SeenRequest) -> Iterator[str]:
+        previous = self.vendor.store.last_equal(seen.raw_body)
+        if previous and timedelta(0) <= (age := seen.at - previous.at) < DUPLICATE_WITHIN:
+            minutes = round(age.total_seconds() / 60)
+            count, unit = (minutes, "minute") if minutes else (max(1, round(age.total_seconds())), "second")
             yield f"{LOOKS_LIKE_A_DUPLICATE}: the same message came {count} {unit}{'s' * (count > 1)} earlier"
 
-    def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
+    def _refuse(self, seen: SeenRequest, status: int, reason: str, advice: str) -> RefusedRequest:
         meaning, what_to_do = text_of(self.path, status)
-        logger.info("refused with %s (%s): %s", status, meaning, why)
+        logger.info("refused with %s (%s): %s", status, meaning, reason)
         return RefusedRequest(
             status=status,
             meaning=meaning,
-            why=why,
+            why=reason,
             advice=advice or what_to_do,
             path=self.path,
             headers=seen.headers,

@@ -17,13 +17,13 @@ from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
 FETCHED: Final = "the file was fetched as WhatsApp would"
 NOT_FETCHED: Final = "would not arrive: the file "
 
-_SECONDS: Final = 10.0
-_AT_ONCE: Final = 2
-_WAITING: Final = 100
+_TIMEOUT: Final = 10.0
+_THREADS: Final = 2
+_MAX_WAITING: Final = 100
 """Most files that wait to be fetched; files of further messages are skipped."""
 _CHUNK: Final = 1 << 16
 _MIB: Final = 1 << 20
-_LARGEST: Final = {
+_MAX_SIZES: Final = {
     **{"image": 5 * _MIB, "audio": 16 * _MIB, "video": 16 * _MIB},
     **{"document": 100 * _MIB, "sticker": 100 << 10},
 }
@@ -45,13 +45,13 @@ class FileFetcher:
 
     def __init__(self, note: Callable[[ReceivedMessage, str], None]) -> None:
         self._note = note
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="itnio-sandbox-file")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="itnio-sandbox-file")
         self._waiting = 0
 
     def fetch(self, message: ReceivedMessage) -> None:
         """Start to fetch the file of a message, if it has one. Call it in the server's event loop."""
         for kind, link in _links(message):
-            if self._waiting < _WAITING:
+            if self._waiting < _MAX_WAITING:
                 self._waiting += 1
                 self._threads.submit(self._fetch, message, kind, link)
 
@@ -71,7 +71,7 @@ class FileFetcher:
 def outcome(kind: str, link: str) -> str:
     """Fetch a file, and return the result as text."""
     try:
-        size, media_type = _fetched(link, _LARGEST[kind])
+        size, media_type = _fetch_size_and_type(link, _MAX_SIZES[kind])
     except HTTPError as refused:
         with refused:
             return f"{NOT_FETCHED}could not be fetched: HTTP {refused.code}"
@@ -80,8 +80,8 @@ def outcome(kind: str, link: str) -> str:
         return f"{NOT_FETCHED}could not be fetched: {str(reason) or type(error).__name__}"[:200]
     if size == 0:
         return f"{NOT_FETCHED}is empty"
-    if size > _LARGEST[kind]:
-        return f"{NOT_FETCHED}has more than {_LARGEST[kind]:,} bytes"
+    if size > _MAX_SIZES[kind]:
+        return f"{NOT_FETCHED}has more than {_MAX_SIZES[kind]:,} bytes"
     if kind in _TYPES and media_type not in _TYPES[kind]:
         return f"{NOT_FETCHED}is {media_type}; WhatsApp takes {', '.join(_TYPES[kind])}"
     return f"{FETCHED}: {media_type}, {size:,} bytes"
@@ -93,20 +93,20 @@ def _links(message: ReceivedMessage) -> Iterator[tuple[str, str]]:
         parameters = objects_at(message.body, "template", "components", "parameters")
         parts = [(kind := text_at(one, "type"), one.get(kind)) for one in parameters]
     for kind, part in parts:
-        if kind in _LARGEST and isinstance(part, dict) and isinstance(part.get("link"), str):
+        if kind in _MAX_SIZES and isinstance(part, dict) and isinstance(part.get("link"), str):
             yield kind, part["link"]
 
 
-def _fetched(link: str, most: int) -> tuple[int, str]:
+def _fetch_size_and_type(link: str, max_size: int) -> tuple[int, str]:
     """Return the size in bytes and the media type of a file; at most one byte over the limit is read."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + _TIMEOUT
     request = Request(link, headers={"User-Agent": "itnio-sandbox"})  # noqa: S310  links were checked
-    with build_opener(_SameServer).open(request, timeout=_SECONDS) as answer:
+    with build_opener(_SameServer).open(request, timeout=_TIMEOUT) as answer:
         size = 0
-        while size <= most and (part := answer.read1(_CHUNK)):
+        while size <= max_size and (part := answer.read1(_CHUNK)):
             size += len(part)
             if time.monotonic() > deadline:
-                raise TimeoutError(f"it took longer than {_SECONDS:.0f} seconds")
+                raise TimeoutError(f"it took longer than {_TIMEOUT:.0f} seconds")
         return size, answer.headers.get_content_type()
 
 
@@ -116,8 +116,8 @@ class _SameServer(HTTPRedirectHandler):
     def redirect_request(self, req: Request, fp: Any, code: int, *others: Any) -> Request | None:
         """Follow a redirect to the same server only."""
         *_, location = others
-        there, here = urlsplit(urljoin(req.full_url, location)), urlsplit(req.full_url)
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        target, source = urlsplit(urljoin(req.full_url, location)), urlsplit(req.full_url)
+        if (target.scheme, target.netloc) != (source.scheme, source.netloc):
             fp.close()
             raise ValueError("it redirects to another server, which the sandbox does not follow")
         return super().redirect_request(req, fp, code, *others)

@@ -47,8 +47,8 @@ class Delivery:
         if by_number is None and message.type != "template" and not self._is_open(message.recipient):
             message.notes.append(OUTSIDE_WINDOW)
         outcome = outcome_of(message)
-        at_once = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
-        message.statuses.extend(self._status(name, outcome) for name in at_once)
+        immediate = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
+        message.statuses.extend(self._status(name, outcome) for name in immediate)
 
     def follow(self, message: ReceivedMessage) -> None:
         """Push a message's statuses, and set the later ones in time. Call it in the server's event loop."""
@@ -63,15 +63,15 @@ class Delivery:
 
     def _follow(self, message: ReceivedMessage) -> None:
         loop = asyncio.get_running_loop()
-        began = self.store.cleared
-        passed = self.clock() - message.at.timestamp()
-        for name in _to_come(message):
+        cleared = self.store.cleared
+        elapsed = self.clock() - message.at.timestamp()
+        for name in _remaining_statuses(message):
             after = SECONDS_AFTER_ACCEPTANCE[name] * self.scale
-            loop.call_later(min(after, max(0.0, after - passed)), self._reach, message, name, began)
+            loop.call_later(min(after, max(0.0, after - elapsed)), self._advance, message, name, cleared)
 
     def receive(self, reply: Reply) -> None:
         """Store and push a recipient's reply, which opens the 24-hour window."""
-        with self.store.together():
+        with self.store.transaction():
             self.store.add(reply)
             self.store.set_window(reply.sender, reply.at + WINDOW)
             self.webhook.put(reply.id, [reply.body])
@@ -80,8 +80,8 @@ class Delivery:
         """Set the status of a message, push it, and return the message."""
         message = self.store.message(given.message_id)
         status = DeliveryStatus(given.status, self._now(), given.reason)
-        with self.store.together():
-            self.store.reach(message, status)
+        with self.store.transaction():
+            self.store.add_status(message, status)
             self.webhook.put(message.id, [status_push(message, status)] * given.times)
         return message
 
@@ -93,17 +93,17 @@ class Delivery:
         until = self.store.window_until(recipient)
         return self.store.open_windows if until is None else self._now() < until
 
-    def _reach(self, message: ReceivedMessage, name: str, began: int) -> None:
-        if self.store.cleared != began or name not in _to_come(message):
+    def _advance(self, message: ReceivedMessage, name: str, cleared: int) -> None:
+        if self.store.cleared != cleared or name not in _remaining_statuses(message):
             return
         status = self._status(name, outcome_of(message))
-        with self.store.together():
-            self.store.reach(message, status)
+        with self.store.transaction():
+            self.store.add_status(message, status)
             self._push(message, [status])
 
     def _push(self, message: ReceivedMessage, reached: list[DeliveryStatus]) -> None:
         if self.webhook.settings.disorder:
-            reached = [] if _to_come(message) else message.statuses[::-1]
+            reached = [] if _remaining_statuses(message) else message.statuses[::-1]
         self.webhook.put(message.id, [status_push(message, one) for one in reached])
 
     def _status(self, name: str, outcome: Outcome) -> DeliveryStatus:
@@ -122,7 +122,7 @@ def outcome_of(message: ReceivedMessage) -> Outcome:
     return failed_with(131009) if any(note.startswith(BY_WHATSAPP) for note in message.notes) else Outcome()
 
 
-def _to_come(message: ReceivedMessage) -> list[str]:
+def _remaining_statuses(message: ReceivedMessage) -> list[str]:
     """Return the statuses that a message has yet to reach."""
     reached = {one.status for one in message.statuses}
     return [name for name in outcome_of(message).statuses if name not in reached]

@@ -64,9 +64,9 @@ def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | N
     """Return type, text and chosen id of a reply to a message, and the ``message`` of the vendor's push."""
     if given.text is not None:
         return "text", given.text, None, {"type": "text", "text": {"body": given.text}}
-    if place := given.location:
-        text = f"{place.latitude}, {place.longitude}"
-        return "location", text, None, {"type": "location", "location": place.model_dump()}
+    if location := given.location:
+        text = f"{location.latitude}, {location.longitude}"
+        return "location", text, None, {"type": "location", "location": location.model_dump()}
     if given.quick_reply is not None:
         payload = _payload(str(given.quick_reply), body)
         button = {"payload": payload, "text": payload}
@@ -74,12 +74,12 @@ def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | N
     field, value = ("button", given.button) if given.button is not None else ("row", given.row)
     for one in objects_at(body, "interactive", *CHOICES[field]):
         if "id" in one and str(one["id"]) == str(value):
-            held = {"id": str(value), "title": text_at(one, "title")}
+            option = {"id": str(value), "title": text_at(one, "title")}
             if description := text_at(one, "description"):
-                held["description"] = description
+                option["description"] = description
             kind = "button_reply" if field == "button" else "list_reply"
-            interactive = {"type": kind, kind: held}
-            return kind, held["title"], held["id"], {"type": "interactive", "interactive": interactive}
+            interactive = {"type": kind, kind: option}
+            return kind, option["title"], option["id"], {"type": "interactive", "interactive": interactive}
     raise ValueError(f"{field}: the message of message_id has none with this id")
 
 

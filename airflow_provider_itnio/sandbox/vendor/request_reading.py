@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 
 from airflow_provider_itnio.sandbox.store.exchange import headers_of
 
-DEEPEST_JSON = 100
+MAX_JSON_DEPTH = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 MASK = "***"
-FOUND_FROM = 6
+MIN_SECRET = 6
 """Shortest secret that is searched for within other texts; a shorter one may occur by chance."""
 
 
@@ -26,34 +26,34 @@ def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
         return None, "the body is not UTF-8"
     except RecursionError:
         return None, "the JSON is nested too deeply"
-    except json.JSONDecodeError as wrong:
-        return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
-    except ValueError as wrong:
-        return None, f"the body is not JSON: {wrong}"
+    except json.JSONDecodeError as error:
+        return None, f"the body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except ValueError as error:
+        return None, f"the body is not JSON: {error}"
     if _is_too_deep(value, raw_body):
-        return None, f"the JSON is nested too deeply, at most {DEEPEST_JSON} levels"
+        return None, f"the JSON is nested too deeply, at most {MAX_JSON_DEPTH} levels"
     return value, "" if isinstance(value, dict) else "the JSON is not an object"
 
 
-def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
+def mask_headers(headers: Headers, secrets: Iterable[str]) -> Headers:
     """Mask secrets in the values of headers, whatever the header's name is."""
 
     def holds_a_secret(value: str) -> bool:
-        return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
+        return any(secret in value if len(secret) >= MIN_SECRET else secret == value for secret in secrets)
 
-    shown = [
+    masked_headers = [
         (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
         for name, value in headers.items()
     ]
-    return headers_of(shown)
+    return headers_of(masked_headers)
 
 
 def _is_too_deep(value: Any, raw_body: bytes) -> bool:
     """Return whether JSON is nested so deep that it can be read but not written again."""
-    if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
+    if raw_body.count(b"[") + raw_body.count(b"{") <= MAX_JSON_DEPTH:
         return False
     level = [value]
-    for _ in range(DEEPEST_JSON):
+    for _ in range(MAX_JSON_DEPTH):
         level = [
             inner
             for one in level

@@ -10,7 +10,7 @@ BY_WHATSAPP = "WhatsApp would drop this message"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class Rule:
     """
     The rules for a value.
 
@@ -23,7 +23,7 @@ class Shape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Shape):
+class Text(Rule):
     """
     A text.
 
@@ -42,17 +42,17 @@ class Text(Shape):
 
 
 @dataclass(frozen=True)
-class Object(Shape):
+class Object(Rule):
     """An object; without ``fields``, its content is not checked here."""
 
-    fields: Mapping[str, Shape] | None = None
+    fields: Mapping[str, Rule] | None = None
 
 
 @dataclass(frozen=True)
-class Array(Shape):
+class Array(Rule):
     """A list, with or without a limit of its length."""
 
-    of: Shape
+    of: Rule
     most: int | None = field(default=None, kw_only=True)
 
 
@@ -60,32 +60,32 @@ def _link(missing: int | None) -> Text:
     return Text(missing=missing, link=True)
 
 
-def _needed(longest: int | None = None, one_of: tuple[str, ...] = ()) -> Text:
+def _required(longest: int | None = None, one_of: tuple[str, ...] = ()) -> Text:
     return Text(needed=BY_WHATSAPP, longest=longest, one_of=one_of)
 
 
-def _texts(*names: str) -> dict[str, Shape]:
+def _texts(*names: str) -> dict[str, Rule]:
     return {name: Text() for name in names}
 
 
 def _body(longest: int) -> Object:
-    return Object({"text": _needed(longest)}, needed=BY_WHATSAPP)
+    return Object({"text": _required(longest)}, needed=BY_WHATSAPP)
 
 
 CAPTION = Text(longest=1024)
 CONTEXT = Object(_texts("refMessageId"))
-FOOTER = Object({"text": _needed(60)})
+FOOTER = Object({"text": _required(60)})
 
-ROW = Object({"id": _needed(200), "title": _needed(24), "description": Text(longest=72)})
+ROW = Object({"id": _required(200), "title": _required(24), "description": Text(longest=72)})
 SECTION = Object({"title": Text(longest=24, needed=BY_PAGE), "rows": Array(ROW, needed=BY_WHATSAPP)})
 LIST = Object(
     {
         "type": Text(),
-        "header": Object({"type": _needed(one_of=("text",)), "text": _needed(60)}),
+        "header": Object({"type": _required(one_of=("text",)), "text": _required(60)}),
         "body": _body(4096),
         "footer": FOOTER,
         "action": Object(
-            {"button": _needed(20), "sections": Array(SECTION, most=10, needed=BY_WHATSAPP)},
+            {"button": _required(20), "sections": Array(SECTION, most=10, needed=BY_WHATSAPP)},
             needed=BY_WHATSAPP,
         ),
     }
@@ -93,8 +93,8 @@ LIST = Object(
 
 BUTTON = Object(
     {
-        "type": _needed(one_of=("reply",)),
-        "reply": Object({"id": _needed(256), "title": _needed(20)}, needed=BY_WHATSAPP),
+        "type": _required(one_of=("reply",)),
+        "reply": Object({"id": _required(256), "title": _required(20)}, needed=BY_WHATSAPP),
     }
 )
 BUTTONS = Object(
@@ -102,11 +102,11 @@ BUTTONS = Object(
         "type": Text(),
         "header": Object(
             {
-                "type": _needed(one_of=("text", "image", "video", "document")),
+                "type": _required(one_of=("text", "image", "video", "document")),
                 "text": Text(longest=60),
-                "image": Object({"link": _needed()}),
-                "video": Object({"link": _needed()}),
-                "document": Object({"link": _needed(), "filename": Text()}),
+                "image": Object({"link": _required()}),
+                "video": Object({"link": _required()}),
+                "document": Object({"link": _required(), "filename": Text()}),
             }
         ),
         "body": _body(1024),
@@ -122,7 +122,7 @@ INTERACTIVE: Mapping[str, Object] = {
         {
             "type": Text(),
             "body": _body(1024),
-            "action": Object({"name": _needed(one_of=("send_location",))}, needed=BY_WHATSAPP),
+            "action": Object({"name": _required(one_of=("send_location",))}, needed=BY_WHATSAPP),
         }
     ),
 }
@@ -133,7 +133,7 @@ NAMES = _texts("first_name", "last_name", "middle_name", "suffix", "prefix")
 ADDRESS = _texts("street", "city", "state", "zip", "country", "country_code")
 CONTACT = Object(
     {
-        "name": Object({"formatted_name": _needed(), **NAMES}, needed=BY_WHATSAPP),
+        "name": Object({"formatted_name": _required(), **NAMES}, needed=BY_WHATSAPP),
         "birthday": Text(),
         "addresses": Array(Object({**ADDRESS, **HOME_OR_WORK})),
         "emails": Array(Object({**_texts("email"), **HOME_OR_WORK})),
@@ -143,7 +143,7 @@ CONTACT = Object(
     }
 )
 
-CUSTOM: Mapping[str, Shape] = {
+CUSTOM: Mapping[str, Rule] = {
     "text": Object({"body": Text(missing=-115, longest=4096)}, missing=-114),
     "image": Object({"link": _link(-117), "caption": CAPTION}, missing=-116),
     "audio": Object({"link": _link(-119)}, missing=-118),
@@ -177,7 +177,7 @@ TEMPLATE = Object(
 
 COMPONENT = Object(
     {
-        "type": _needed(one_of=("header", "body", "button")),
+        "type": _required(one_of=("header", "body", "button")),
         "sub_type": Text(one_of=("url", "quick_reply")),
         "index": Text(one_of=tuple("0123456789")),
         "parameters": Array(Object()),
@@ -192,7 +192,7 @@ PARAMETER_TYPES: Mapping[str, tuple[str, ...]] = {
 }
 """The types of parameters that each component of a WhatsApp template accepts."""
 
-PARAMETER_VALUES: Mapping[str, Shape] = {
+PARAMETER_VALUES: Mapping[str, Rule] = {
     "text": Text(missing=-135, one_line=True),
     "payload": Text(missing=-135),
     "image": Object({"link": _link(-135)}, missing=-135),

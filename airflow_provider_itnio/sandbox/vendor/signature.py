@@ -14,9 +14,9 @@ from airflow_provider_itnio.status_texts import MESSAGE_TEXTS
 NOT_AUTHENTIC = -1
 
 SEPARATORS = ("", ":", "&", "|", ",", "-", "_", ".", " ", "\n")
-SECONDS_TRIED = 300
+MAX_DISTANCE = 300
 A_DAY = 24 * 60 * 60
-LATEST = 10**10
+MAX_SECONDS = 10**10
 UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "minutes": 1 / 60}
 """How many of each are in a second."""
 _RULE = "make the Sign of Api-Key + secret + timestamp, unseparated: their MD5 as 32 hex digits"
@@ -46,11 +46,11 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
                 f"the {name} header is missing", "send Api-Key, Timestamp and Sign with each request"
             )
     key, sign, timestamp = headers["Api-Key"], headers["Sign"], headers["Timestamp"]
-    if not _same(key, api_key):
-        return _about_key(key, api_key, secret)
-    if _same(sign.lower(), sign_of(api_key, secret, timestamp)):
+    if not _is_equal(key, api_key):
+        return _key_problem(key, api_key, secret)
+    if _is_equal(sign.lower(), sign_of(api_key, secret, timestamp)):
         return None
-    return _about_sign(sign, api_key, secret, timestamp)
+    return _sign_problem(sign, api_key, secret, timestamp)
 
 
 def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProblem | None:
@@ -63,7 +63,7 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
     for unit, in_a_second in UNITS.items():
         if abs(seconds / in_a_second - now) < A_DAY:
             return SignProblem(f"the Timestamp header is in {unit}; the vendor asks for seconds", _SECONDS)
-    if seconds >= LATEST:
+    if seconds >= MAX_SECONDS:
         return SignProblem("the Timestamp header is no count of Unix seconds, which has 10 digits", _SECONDS)
     side = "behind" if seconds < now else "ahead of"
     why = (
@@ -77,12 +77,12 @@ def fingerprint(sign: str) -> str:
     return hashlib.sha256(sign.encode()).hexdigest()[:12] if sign else ""
 
 
-def _same(one: str, other: str) -> bool:
+def _is_equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
-    if _same(key, secret):
+def _key_problem(key: str, api_key: str, secret: str) -> SignProblem:
+    if _is_equal(key, secret):
         return SignProblem(
             "the Api-Key header contains the secret; key and secret are swapped",
             "swap login and password of the Airflow connection: the login is the Api-Key",
@@ -96,19 +96,19 @@ def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
     return SignProblem(why, MESSAGE_TEXTS[-1].advice)
 
 
-def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignProblem:
+def _sign_problem(sign: str, api_key: str, secret: str, timestamp: str) -> SignProblem:
     if len(sign) in OTHER_DIGESTS and re.fullmatch(r"[0-9a-fA-F]+", sign):
         digest = OTHER_DIGESTS[len(sign)]
         return SignProblem(f"the Sign has the length of {digest}; the vendor asks for MD5", _RULE)
     if not re.fullmatch(r"[0-9a-fA-F]{32}", sign):
         return SignProblem("the Sign is not 32 hex digits", _RULE)
     for guesses, advice in (
-        (_other_parts(api_key, secret, timestamp), _RULE),
-        (_other_secrets(api_key, secret, timestamp), "take off what stands around the password (secret)"),
-        (_other_times(api_key + secret, timestamp), _SAME_TIME),
+        (_guess_parts(api_key, secret, timestamp), _RULE),
+        (_guess_secrets(api_key, secret, timestamp), "take off what stands around the password (secret)"),
+        (_guess_times(api_key + secret, timestamp), _SAME_TIME),
     ):
         for text, why in guesses:
-            if _same(sign.lower(), sign_of(text)):
+            if _is_equal(sign.lower(), sign_of(text)):
                 return SignProblem(why, advice)
     return SignProblem(
         "the Sign does not match this key's secret; that is another one, or the Sign is made in another way",
@@ -116,7 +116,7 @@ def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignPro
     )
 
 
-def _other_parts(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
+def _guess_parts(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
     for parts in permutations({"Api-Key": api_key, "secret": secret, "timestamp": timestamp}.items()):
         names, texts = zip(*parts, strict=True)
         for separator in SEPARATORS:
@@ -131,15 +131,15 @@ def _other_parts(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[st
     yield api_key + timestamp, "the Sign was made without the secret"
 
 
-def _other_secrets(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
-    for before, behind in (("", "\n"), ("", "\r\n"), (" ", ""), ("", " "), ('"', '"'), ("'", "'")):
+def _guess_secrets(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
+    for before, after in (("", "\n"), ("", "\r\n"), (" ", ""), ("", " "), ('"', '"'), ("'", "'")):
         yield (
-            api_key + before + secret + behind + timestamp,
+            api_key + before + secret + after + timestamp,
             "the Sign was made with blanks, a line break or quotation marks around the secret",
         )
 
 
-def _other_times(start: str, timestamp: str) -> Iterator[tuple[str, str]]:
+def _guess_times(start: str, timestamp: str) -> Iterator[tuple[str, str]]:
     what = "the Timestamp header is not the text that was hashed"
     if not re.fullmatch(r"[0-9]{1,20}", timestamp):
         return
@@ -148,6 +148,6 @@ def _other_times(start: str, timestamp: str) -> Iterator[tuple[str, str]]:
         yield f"{start}{seconds * 1000 + part}", f"{what}: that was in milliseconds"
     yield f"{start}{seconds // 1000}", f"{what}: that was in seconds, the header is in milliseconds"
     yield f"{start}{seconds}.0", f"{what}: that was written with a decimal point"
-    for distance in range(1, SECONDS_TRIED + 1):
+    for distance in range(1, MAX_DISTANCE + 1):
         for other in (seconds - distance, seconds + distance):
             yield f"{start}{other}", f"{what}: that was {distance} s away; read the clock once per request"

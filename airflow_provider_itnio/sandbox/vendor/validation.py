@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
+from airflow_provider_itnio.sandbox.addresses import is_web_link, private_host_of
 from airflow_provider_itnio.sandbox.api_models import is_within
 from airflow_provider_itnio.sandbox.json_path import objects_at
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
@@ -24,13 +24,13 @@ from airflow_provider_itnio.sandbox.vendor.schema import (
     TEMPLATE,
     Array,
     Object,
-    Shape,
+    Rule,
     Text,
 )
 
 WRONG_JSON = -7
 NO_SUCH_APPLICATION = -10
-NOTHING_LEFT = -68
+LOW_BALANCE = -68
 WRONG_CHANNEL = -112
 UNKNOWN_TYPE = -132
 MALFORMED_LINK = -133
@@ -67,7 +67,7 @@ class Verdict:
     advice: str = ""
 
 
-def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
+def check_message(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
     """Check a message as the vendor does, in the order of its pages."""
     kind = "template" if path == TEMPLATE_PATH else custom_type(body)
     notes: list[str] = []
@@ -87,31 +87,31 @@ def custom_type(body: Mapping[str, Any]) -> str:
     given = body.get("type")
     if given is not None:
         return given if isinstance(given, str) and given in CUSTOM else ""
-    held = [name for name in CUSTOM if body.get(name) is not None]
-    return "location" if held == ["location"] else ""
+    present = [name for name in CUSTOM if body.get(name) is not None]
+    return "location" if present == ["location"] else ""
 
 
 def _findings(kind: str, path: str, body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
     # The caller stops at the first code, so each check can rely on those before it.
-    yield from _about_application(body, account)
-    yield from _about_number(body, "recipient", too_long=-70, too_short=-71, no_digits=-72)
-    yield from _about_number(body, "businessPhone", too_long=-93, too_short=-94, no_digits=-95)
+    yield from _check_application(body, account)
+    yield from _check_number(body, "recipient", too_long=-70, too_short=-71, no_digits=-72)
+    yield from _check_number(body, "businessPhone", too_long=-93, too_short=-94, no_digits=-95)
     if account.business_phones is not None and str(body["businessPhone"]) not in account.business_phones:
         yield Finding(NO_SUCH_BUSINESS_PHONE, "businessPhone is none of the account's numbers")
-    yield from _about_channel(body)
+    yield from _check_channel(body)
     if not kind:
         yield Finding(UNKNOWN_TYPE, _unknown_type(body))
     yield from _unknown_keys("", body, ENVELOPE | {kind})
-    yield from _look("context", body.get("context"), CONTEXT)
+    yield from _check_value("context", body.get("context"), CONTEXT)
     if path == TEMPLATE_PATH:
-        yield from _about_template(body)
+        yield from _check_template(body)
     else:
-        yield from _about_custom(kind, body)
+        yield from _check_custom(kind, body)
     if not account.can_pay:
-        yield Finding(NOTHING_LEFT, f"the balance of {account.shown_balance} does not pay one more message")
+        yield Finding(LOW_BALANCE, f"the balance of {account.shown_balance} does not pay one more message")
 
 
-def _about_application(body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
+def _check_application(body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
     given = body.get("appId")
     if given is None or given == "":
         yield Finding(NO_SUCH_APPLICATION, "appId is missing")
@@ -121,7 +121,7 @@ def _about_application(body: Mapping[str, Any], account: Account) -> Iterator[Fi
         yield Finding(NO_SUCH_APPLICATION, "appId is none of the account's applications")
 
 
-def _about_number(
+def _check_number(
     body: Mapping[str, Any], name: str, *, too_long: int, too_short: int, no_digits: int
 ) -> Iterator[Finding]:
     given = body.get(name)
@@ -131,8 +131,8 @@ def _about_number(
     if not number:
         yield Finding(too_short, f"{name} is missing")
     if not re.fullmatch(r"[0-9]+", number):
-        strange = ", ".join(sorted({repr(mark) for mark in number if mark not in "0123456789"})[:5])
-        yield Finding(no_digits, f"{name} contains {strange}; only the digits 0 to 9 may be sent")
+        invalid = ", ".join(sorted({repr(mark) for mark in number if mark not in "0123456789"})[:5])
+        yield Finding(no_digits, f"{name} contains {invalid}; only the digits 0 to 9 may be sent")
     if len(number) > 14:
         yield Finding(too_long, f"{name} has {len(number)} digits, at most 14")
     if len(number) < 7:
@@ -141,7 +141,7 @@ def _about_number(
         yield Finding(None, f"{name} is {_kind(given)}; the page says text")
 
 
-def _about_channel(body: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_channel(body: Mapping[str, Any]) -> Iterator[Finding]:
     given = body.get("channelType")
     if given == "0":
         yield Finding(None, "channelType is a text; the page says Integer")
@@ -157,121 +157,121 @@ def _unknown_type(body: Mapping[str, Any]) -> str:
     return f"type is none of {', '.join(CUSTOM)}"
 
 
-def _about_custom(kind: str, body: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_custom(kind: str, body: Mapping[str, Any]) -> Iterator[Finding]:
     content = body.get(kind)
     if body.get("type") is None:
         yield Finding(None, f"type is missing, taken to be {kind}")
-    yield from _look(kind, content, CUSTOM[kind])
+    yield from _check_value(kind, content, CUSTOM[kind])
     if kind == "interactive" and isinstance(content, dict):
-        yield from _about_interactive(content)
+        yield from _check_interactive(content)
 
 
-def _about_interactive(content: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_interactive(content: Mapping[str, Any]) -> Iterator[Finding]:
     kind = content.get("type")
     if not isinstance(kind, str) or kind not in INTERACTIVE:
-        yield _dropped(f"interactive.type is none of {', '.join(INTERACTIVE)}")
+        yield _whatsapp_drops(f"interactive.type is none of {', '.join(INTERACTIVE)}")
         return
-    yield from _look("interactive", content, INTERACTIVE[kind])
+    yield from _check_value("interactive", content, INTERACTIVE[kind])
     if kind == "list":
         rows = objects_at(content, "action", "sections", "rows")
         if len(rows) > 10:
-            yield _dropped(f"interactive.action.sections have {len(rows)} rows in total, at most 10")
-        yield from _repeated("row id", rows, "id")
+            yield _whatsapp_drops(f"interactive.action.sections have {len(rows)} rows in total, at most 10")
+        yield from _check_unique("row id", rows, "id")
     if kind == "button":
         replies = objects_at(content, "action", "buttons", "reply")
-        yield from _repeated("button id", replies, "id")
-        yield from _repeated("button title", replies, "title")
+        yield from _check_unique("button id", replies, "id")
+        yield from _check_unique("button title", replies, "title")
 
 
-def _about_template(body: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_template(body: Mapping[str, Any]) -> Iterator[Finding]:
     template: Any = body.get("template")
     if template is None and custom_type(body):
         yield Finding(TEMPLATE.missing, "template is missing; a custom message goes to /wa/custom/sendMsg")
-    yield from _look("template", template, TEMPLATE)
+    yield from _check_value("template", template, TEMPLATE)
     for number, component in enumerate(_entries(template.get("components"))):
         where = f"template.components[{number}]"
-        yield from _look(where, component, COMPONENT)
+        yield from _check_value(where, component, COMPONENT)
         if isinstance(component, dict):
-            yield from _about_parameters(where, component)
+            yield from _check_parameters(where, component)
 
 
-def _about_parameters(where: str, component: Mapping[str, Any]) -> Iterator[Finding]:
-    place = str(component.get("type"))
-    if place == "button":
-        place = f"button {component.get('sub_type')}"
+def _check_parameters(where: str, component: Mapping[str, Any]) -> Iterator[Finding]:
+    component_type = str(component.get("type"))
+    if component_type == "button":
+        component_type = f"button {component.get('sub_type')}"
         if component.get("index") is None:
-            yield _dropped(f"{where}.index is missing")
-    allowed = PARAMETER_TYPES.get(place, tuple(PARAMETER_VALUES))
+            yield _whatsapp_drops(f"{where}.index is missing")
+    allowed = PARAMETER_TYPES.get(component_type, tuple(PARAMETER_VALUES))
     for number, parameter in enumerate(_entries(component.get("parameters"))):
         inside = f"{where}.parameters[{number}]"
         kind = parameter.get("type") if isinstance(parameter, dict) else None
         if not isinstance(kind, str) or kind not in allowed:
             yield Finding(WRONG_PARAMETER, f"{inside}.type is none of {', '.join(allowed)}")
         else:
-            yield from _look(inside, parameter, Object({"type": Text(), kind: PARAMETER_VALUES[kind]}))
+            yield from _check_value(inside, parameter, Object({"type": Text(), kind: PARAMETER_VALUES[kind]}))
 
 
-def _look(where: str, value: Any, shape: Shape) -> Iterator[Finding]:
+def _check_value(where: str, value: Any, rule: Rule) -> Iterator[Finding]:
     """Compare a value with its rules, the deciding one first."""
-    if value is None or value == "" or (value == [] and isinstance(shape, Array)):
-        if shape.missing is not None:
-            yield Finding(shape.missing, f"{where} is missing or empty")
-        elif shape.needed:
-            yield Finding(None, f"{shape.needed}: {where} is missing or empty")
+    if value is None or value == "" or (value == [] and isinstance(rule, Array)):
+        if rule.missing is not None:
+            yield Finding(rule.missing, f"{where} is missing or empty")
+        elif rule.needed:
+            yield Finding(None, f"{rule.needed}: {where} is missing or empty")
         return
-    kinds, wanted, look = LOOKS[type(shape)]
+    kinds, wanted, check = CHECKERS[type(rule)]
     if not isinstance(value, kinds):
         text = f"{where} is {_kind(value)}, {wanted} is needed"
-        yield _dropped(text) if shape.missing is None else Finding(WRONG_JSON, text)
+        yield _whatsapp_drops(text) if rule.missing is None else Finding(WRONG_JSON, text)
         return
-    yield from look(where, value, shape)
+    yield from check(where, value, rule)
 
 
-def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+def _check_text(where: str, value: Any, rule: Any) -> Iterator[Finding]:
     if not isinstance(value, str):
         yield Finding(None, f"{where} is {_kind(value)}; the page says text")
     text = str(value)
-    if shape.link and not well_formed(text):
+    if rule.link and not is_web_link(text):
         yield Finding(MALFORMED_LINK, f"{where} is not an http or https address")
     if where.endswith(".link") and (host := private_host_of(text)):
-        yield _dropped(f"{where} leads to {host}, which only your own network knows")
-    if shape.longest is not None and len(text) > shape.longest:
-        yield _dropped(f"{where} has {len(text)} characters, at most {shape.longest}")
-    if shape.one_line and re.search(r"[\n\r\t]| {5}", text):
-        yield _dropped(f"{where} contains a line break, a tab or more than four spaces in a row")
-    if shape.one_of and text not in shape.one_of:
-        yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
-    if shape.degrees and not is_within(text, shape.degrees):
-        yield _dropped(f"{where} is no number from -{shape.degrees} to {shape.degrees}")
-    elif (shape.missing is not None or shape.needed) and not text.strip():
-        yield _dropped(f"{where} contains only spaces")
+        yield _whatsapp_drops(f"{where} leads to {host}, which only your own network knows")
+    if rule.longest is not None and len(text) > rule.longest:
+        yield _whatsapp_drops(f"{where} has {len(text)} characters, at most {rule.longest}")
+    if rule.one_line and re.search(r"[\n\r\t]| {5}", text):
+        yield _whatsapp_drops(f"{where} contains a line break, a tab or more than four spaces in a row")
+    if rule.one_of and text not in rule.one_of:
+        yield _whatsapp_drops(f"{where} is none of {', '.join(rule.one_of)}")
+    if rule.degrees and not is_within(text, rule.degrees):
+        yield _whatsapp_drops(f"{where} is no number from -{rule.degrees} to {rule.degrees}")
+    elif (rule.missing is not None or rule.needed) and not text.strip():
+        yield _whatsapp_drops(f"{where} contains only spaces")
 
 
-def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:
-    if shape.fields is None:
+def _check_object(where: str, value: Any, rule: Any) -> Iterator[Finding]:
+    if rule.fields is None:
         return
-    for name, inner in shape.fields.items():
-        yield from _look(f"{where}.{name}", value.get(name), inner)
-    yield from _unknown_keys(f"{where}.", value, shape.fields)
+    for name, inner in rule.fields.items():
+        yield from _check_value(f"{where}.{name}", value.get(name), inner)
+    yield from _unknown_keys(f"{where}.", value, rule.fields)
 
 
-def _at_array(where: str, value: Any, shape: Any) -> Iterator[Finding]:
-    if shape.most is not None and len(value) > shape.most:
-        yield _dropped(f"{where} has {len(value)} entries, at most {shape.most}")
+def _check_array(where: str, value: Any, rule: Any) -> Iterator[Finding]:
+    if rule.most is not None and len(value) > rule.most:
+        yield _whatsapp_drops(f"{where} has {len(value)} entries, at most {rule.most}")
     for number, entry in enumerate(value):
-        yield from _look(f"{where}[{number}]", entry, shape.of)
+        yield from _check_value(f"{where}[{number}]", entry, rule.of)
 
 
 KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}
 
-LOOKS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iterable[Finding]]]] = {
-    Text: ((str, int, float), "a text", _at_text),
-    Object: ((dict,), "an object", _at_object),
-    Array: ((list,), "a list", _at_array),
+CHECKERS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iterable[Finding]]]] = {
+    Text: ((str, int, float), "a text", _check_text),
+    Object: ((dict,), "an object", _check_object),
+    Array: ((list,), "a list", _check_array),
 }
 
 
-def _dropped(text: str) -> Finding:
+def _whatsapp_drops(text: str) -> Finding:
     return Finding(None, f"{BY_WHATSAPP}: {text}")
 
 
@@ -281,11 +281,11 @@ def _unknown_keys(where: str, value: Mapping[str, Any], known: Any) -> Iterator[
             yield Finding(None, f"unknown key {where}{name}")
 
 
-def _repeated(what: str, entries: list[dict[str, Any]], key: str) -> Iterator[Finding]:
-    counted = Counter(str(one[key]) for one in entries if key in one)
-    for value, times in counted.items():
+def _check_unique(what: str, entries: list[dict[str, Any]], key: str) -> Iterator[Finding]:
+    counts = Counter(str(one[key]) for one in entries if key in one)
+    for value, times in counts.items():
         if times > 1:
-            yield _dropped(f"the {what} {value!r} is used {times} times")
+            yield _whatsapp_drops(f"the {what} {value!r} is used {times} times")
 
 
 def _entries(value: Any) -> list[Any]:

@@ -24,15 +24,15 @@ from airflow_provider_itnio.sandbox.store.data_file import DataFile, DataFileErr
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
-REPEATED_AFTER = (60.0, 180.0, 300.0)
+RETRY_DELAYS = (60.0, 180.0, 300.0)
 """Seconds from a failed push to its next attempt."""
 
-LONGEST_ANSWER = 10.0
-LONGEST_REST = 1.0
-LARGEST_ANSWER = 64 * 1024
-MOST_WAITING = 10_000
-LANES = 8
-SECONDS_BETWEEN_LINES = 10.0
+RESPONSE_TIMEOUT = 10.0
+CLOSE_TIMEOUT = 1.0
+MAX_RESPONSE_SIZE = 64 * 1024
+MAX_WAITING = 10_000
+WORKERS = 8
+LOG_INTERVAL = 10.0
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Webhook:
         bodies = [json_bytes(push) for push in pushes for _ in range(2 if self.settings.twice else 1)]
         with self._lock:
             if self.settings.url:
-                self._started().put(key, bodies)
+                self._get_sender().put(key, bodies)
 
     def configure(self, settings: WebhookGiven) -> None:
         """Push to another URL, or to none. Waiting pushes to the previous URL are dropped."""
@@ -75,7 +75,7 @@ class Webhook:
         """Send the pushes that wait in the file, if there is a URL; else they keep waiting."""
         with self._lock:
             for push in list(self.file.rows("pushes")) if self.settings.url and self.file else []:
-                self._started().wait(*push)
+                self._get_sender().wait(*push)
 
     def stop(self) -> None:
         """Stop until the next push, and drop waiting pushes, except those in the file."""
@@ -84,7 +84,7 @@ class Webhook:
                 self._sender.stop()
             self._sender = None
 
-    def _started(self) -> _Sender:
+    def _get_sender(self) -> _Sender:
         self._sender = self._sender or _Sender(self.settings.url, self.scale, self.file)
         return self._sender
 
@@ -125,49 +125,49 @@ class _Sender:
         parts = urlsplit(url)
         self.counts = Counts()
         self._file = file
-        self._shown = shown_address(url)
+        self._masked_url = shown_address(url)
         self._address = (parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._head = (
+        self._request_head = (
             f"POST {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: itnio-sandbox\r\n"
             f"Content-Type: {JSON_TYPE}\r\nConnection: close\r\nContent-Length: "
         ).encode()
-        self._pauses = [pause * scale for pause in REPEATED_AFTER]
-        self._counting = threading.Lock()
-        self._next_line = 0.0
-        self._trouble = ""
+        self._pauses = [pause * scale for pause in RETRY_DELAYS]
+        self._counts_lock = threading.Lock()
+        self._next_log_at = 0.0
+        self._last_error = ""
         self._loop = asyncio.new_event_loop()
-        self._lanes: list[asyncio.Queue[_Push]] = [asyncio.Queue() for _ in range(LANES)]
+        self._queues: list[asyncio.Queue[_Push]] = [asyncio.Queue() for _ in range(WORKERS)]
         self._thread = threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True)
         self._thread.start()
 
     def put(self, key: str, bodies: list[bytes]) -> None:
-        with self._counting:
-            room = max(0, MOST_WAITING - self.counts.waiting)
-            dropped = len(bodies[room:])
+        with self._counts_lock:
+            free = max(0, MAX_WAITING - self.counts.waiting)
+            dropped = len(bodies[free:])
             self.counts.dropped += dropped
         if dropped:
-            self._log_soon(f"{MOST_WAITING} pushes wait already")
-        for body in bodies[:room]:
+            self._schedule_log(f"{MAX_WAITING} pushes wait already")
+        for body in bodies[:free]:
             self.wait(self._file.put("pushes", None, key, body) if self._file else 0, key, body)
 
     def wait(self, number: int, key: str, body: bytes) -> None:
         push = _Push(body, number)
-        with self._counting:
+        with self._counts_lock:
             self.counts.waiting += 1
-        self._loop.call_soon_threadsafe(self._lanes[hash(key) % LANES].put_nowait, push)
+        self._loop.call_soon_threadsafe(self._queues[hash(key) % WORKERS].put_nowait, push)
 
     def stop(self) -> None:
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._loop.stop)
         # Nothing is logged, and no push ended in the file, once this has returned.
-        self._thread.join(LONGEST_REST)
+        self._thread.join(CLOSE_TIMEOUT)
 
     def _run(self) -> None:
         # A separate thread pool: name resolution may take long, and must not block anything at the end.
         self._loop.set_default_executor(ThreadPoolExecutor(2, "itnio-sandbox-lookup"))
-        workers = [self._loop.create_task(self._work(lane)) for lane in self._lanes]
+        workers = [self._loop.create_task(self._run_worker(queue)) for queue in self._queues]
         try:
             self._loop.run_forever()
             for worker in workers:
@@ -176,44 +176,44 @@ class _Sender:
         finally:
             self._loop.close()
 
-    async def _work(self, lane: asyncio.Queue[_Push]) -> None:
+    async def _run_worker(self, queue: asyncio.Queue[_Push]) -> None:
         while True:
-            push = await lane.get()
+            push = await queue.get()
             failed = push.failed
-            trouble = await self._post(push.body)
-            with self._counting:
-                self.counts.taken += not trouble
-                self.counts.failed_tries += bool(trouble)
-                gives_up = bool(trouble) and failed == len(self._pauses)
+            error = await self._post(push.body)
+            with self._counts_lock:
+                self.counts.taken += not error
+                self.counts.failed_tries += bool(error)
+                gives_up = bool(error) and failed == len(self._pauses)
                 self.counts.given_up += gives_up
-                self.counts.waiting -= not trouble or gives_up
-            if push.number and self._file and (gives_up or not trouble):
+                self.counts.waiting -= not error or gives_up
+            if push.number and self._file and (gives_up or not error):
                 with suppress(DataFileError):  # it is pushed once more after a restart
                     self._file.delete("pushes", push.number)
-            if trouble:
-                self._log_soon(trouble)
+            if error:
+                self._schedule_log(error)
                 if not gives_up:
                     self._loop.call_later(
-                        self._pauses[failed], lane.put_nowait, push._replace(failed=failed + 1)
+                        self._pauses[failed], queue.put_nowait, push._replace(failed=failed + 1)
                     )
 
     async def _post(self, body: bytes) -> str:
         """Push once, and return the error, if any; of the answer, only the HTTP code is read."""
         try:
-            async with asyncio.timeout(LONGEST_ANSWER):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 reader, writer = await asyncio.open_connection(*self._address, ssl=self._tls)
                 try:
-                    writer.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+                    writer.write(b"%s%d\r\n\r\n%s" % (self._request_head, len(body), body))
                     await writer.drain()
                     line = await reader.readline()
                     # Closing before the answer is complete would be an error for the server.
                     with suppress(OSError, EOFError, TimeoutError):
-                        async with asyncio.timeout(LONGEST_REST):
-                            await reader.readexactly(LARGEST_ANSWER)
+                        async with asyncio.timeout(CLOSE_TIMEOUT):
+                            await reader.readexactly(MAX_RESPONSE_SIZE)
                 finally:
                     writer.transport.abort()
         except TimeoutError:
-            return f"no answer within {LONGEST_ANSWER:g} s"
+            return f"no answer within {RESPONSE_TIMEOUT:g} s"
         except ssl.SSLError as error:
             return f"no TLS connection ({error.reason})"
         except OSError as error:
@@ -222,28 +222,28 @@ class _Sender:
             return "there is no such host, or it does not answer"
         except ValueError:
             line = b""
-        found = re.match(rb"HTTP/1\.[01] ([0-9]{3})\b", line)
-        if not found:
+        match = re.match(rb"HTTP/1\.[01] ([0-9]{3})\b", line)
+        if not match:
             return "the answer is not HTTP"
-        return "" if found[1].startswith(b"2") else f"HTTP {found[1].decode()}"
+        return "" if match[1].startswith(b"2") else f"HTTP {match[1].decode()}"
 
-    def _log_soon(self, trouble: str) -> None:
+    def _schedule_log(self, error: str) -> None:
         """Log an error, at once or together with others within some seconds."""
-        with self._counting:
-            self._trouble, waiting_to_log = trouble, self._trouble
-            wait = max(0.0, self._next_line - time.monotonic())
-        if not waiting_to_log:
+        with self._counts_lock:
+            self._last_error, pending = error, self._last_error
+            wait = max(0.0, self._next_log_at - time.monotonic())
+        if not pending:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._log)
 
     def _log(self) -> None:
         """Log one line, without the content of pushes and the URL's path."""
-        with self._counting:
-            trouble, self._trouble = self._trouble, ""
-            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+        with self._counts_lock:
+            error, self._last_error = self._last_error, ""
+            self._next_log_at = time.monotonic() + LOG_INTERVAL
         logger.warning(
             "webhook %s: %s. A push is tried %d times. So far: %d failed tries, %d given up, %d dropped",
-            self._shown,
-            trouble,
+            self._masked_url,
+            error,
             1 + len(self._pauses),
             self.counts.failed_tries,
             self.counts.given_up,

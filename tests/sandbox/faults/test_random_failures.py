@@ -43,15 +43,15 @@ def test_a_message_that_failed_may_be_accepted_the_next_time():
     share = RandomFailures(shares_from("50%"), seed=1)
     drawn = [share.draw("4930") is not None for _ in range(50)]
     assert {True, False} == set(drawn)
-    share.begin_again()
+    share.restart_seed()
     assert [share.draw("4930") is not None for _ in range(50)] == drawn
 
 
 def test_only_the_latest_recipients_are_remembered(monkeypatch):
-    monkeypatch.setattr(random_failures, "RECIPIENTS_KNOWN", 3)
+    monkeypatch.setattr(random_failures, "MAX_RECIPIENTS", 3)
     share = RandomFailures(shares_from("50%"), seed=1)
     expected = [share.draw("4930") is not None for _ in range(20)]
-    share.begin_again()
+    share.restart_seed()
     drawn = []
     for number in range(20):
         drawn.append(share.draw("4930") is not None)
@@ -65,7 +65,7 @@ def test_only_the_latest_recipients_are_remembered(monkeypatch):
 def test_many_threads_draw_the_same_results_as_one():
     share, drawn = RandomFailures(shares_from("50%"), seed=1), []
     expected = [share.draw("4930") is not None for _ in range(400)]
-    share.begin_again()
+    share.restart_seed()
 
     def draw():
         drawn.extend(share.draw("4930") is not None for _ in range(100))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_itnio.sandbox.store.entries import Reply
 from airflow_provider_itnio.sandbox.store.exchange import memory_of
-from airflow_provider_itnio.sandbox.store.store import MEMORY, Store
+from airflow_provider_itnio.sandbox.store.store import MIN_MEMORY, Store
 from tests.tables import for_each
 
 MIB = 1 << 20
@@ -32,14 +32,14 @@ def test_the_latest_items_are_kept_up_to_a_number():
 
 
 def test_large_items_displace_the_oldest():
-    assert kept_of([MEMORY // 2] * 3) == [1, 2]
-    assert kept_of([16, MEMORY - 16]) == [0, 1]
-    assert kept_of([16, MEMORY]) == [1]
+    assert kept_of([MIN_MEMORY // 2] * 3) == [1, 2]
+    assert kept_of([16, MIN_MEMORY - 16]) == [0, 1]
+    assert kept_of([16, MIN_MEMORY]) == [1]
 
 
 def test_the_newest_item_is_kept_whatever_its_size():
-    assert kept_of([16, MEMORY * 2]) == [1]
-    assert kept_of([MEMORY * 2, 16]) == [1]
+    assert kept_of([16, MIN_MEMORY * 2]) == [1]
+    assert kept_of([MIN_MEMORY * 2, 16]) == [1]
 
 
 def test_a_larger_keep_allows_more_memory():
@@ -49,9 +49,9 @@ def test_a_larger_keep_allows_more_memory():
 
 def test_cleared_items_use_no_memory():
     store = Store(1000)
-    store.add(reply_of(MEMORY))
+    store.add(reply_of(MIN_MEMORY))
     store.clear()
-    assert kept_of([MEMORY // 2] * 2, store=store) == [0, 1]
+    assert kept_of([MIN_MEMORY // 2] * 2, store=store) == [0, 1]
 
 
 @for_each(

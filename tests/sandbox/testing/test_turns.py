@@ -93,7 +93,7 @@ def test_a_run_in_a_thread_left_behind_takes_its_turn_later(itnio_sandbox):
 
 
 def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
-    monkeypatch.setattr(turns, "LONGEST_RUN", 0.2)
+    monkeypatch.setattr(turns, "MAX_RUN_TIME", 0.2)
 
     def tell(context):
         with ThreadPoolExecutor(1) as thread:
@@ -106,7 +106,7 @@ def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
 
 
 def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monkeypatch):
-    monkeypatch.setattr(turns, "LONGEST_RUN", 0.2)
+    monkeypatch.setattr(turns, "MAX_RUN_TIME", 0.2)
     ended, runs, threads = threading.Event(), threading.Event(), []
 
     def hang():
@@ -128,7 +128,7 @@ def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monk
 
 
 def test_a_run_that_waits_for_several_others_does_not_give_up(itnio_sandbox, monkeypatch):
-    monkeypatch.setattr(turns, "LONGEST_RUN", 0.5)
+    monkeypatch.setattr(turns, "MAX_RUN_TIME", 0.5)
     slow = Looking(task_id="look", at=partial(time.sleep, 0.3))
     with ThreadPoolExecutor(4) as threads:
         assert len(list(threads.map(itnio_sandbox.execute, [slow] * 4))) == 4

@@ -17,7 +17,7 @@ from airflow_provider_itnio.sandbox.status_codes import CODES, SEND_CODES
 from airflow_provider_itnio.sandbox.summary import summary_of
 from airflow_provider_itnio.sandbox.vendor.account import Account
 from airflow_provider_itnio.sandbox.vendor.schema import CUSTOM, INTERACTIVE
-from airflow_provider_itnio.sandbox.vendor.validation import judge
+from airflow_provider_itnio.sandbox.vendor.validation import check_message
 from tests.tables import for_each
 
 KEYS = [
@@ -66,7 +66,7 @@ SOUND = {"appId": "a", "businessPhone": "1234567", "recipient": "1234567", "chan
 @given(st.sampled_from(list(CUSTOM)), anything, anything)
 def test_any_content_gets_a_documented_code_and_a_text(kind, content, context):
     body = SOUND | {"type": kind, kind: content, "context": context}
-    verdict = judge("/wa/custom/sendMsg", body, ACCOUNT)
+    verdict = check_message("/wa/custom/sendMsg", body, ACCOUNT)
     assert verdict.status in SEND_CODES
     assert bool(verdict.why) == (verdict.status != 0)
     assert isinstance(summary_of(kind, body), str)
@@ -78,7 +78,7 @@ def test_any_template_gets_a_documented_code_and_a_text(template, components):
     if isinstance(template, dict):
         template = {"name": "n", "language": {"code": "en"}} | template | {"components": components}
     body = SOUND | {"template": template}
-    assert judge("/wa/template/sendMsg", body, ACCOUNT).status in SEND_CODES
+    assert check_message("/wa/template/sendMsg", body, ACCOUNT).status in SEND_CODES
     assert isinstance(summary_of("template", body), str)
 
 
@@ -87,7 +87,7 @@ def test_any_template_gets_a_documented_code_and_a_text(template, components):
     st.sampled_from(list(CODES)[:2]),
 )
 def test_any_other_fields_get_a_documented_code(body, path):
-    assert judge(path, body, ACCOUNT).status in SEND_CODES
+    assert check_message(path, body, ACCOUNT).status in SEND_CODES
 
 
 @given(st.dictionaries(st.sampled_from(list(Fault.model_fields)), anything, max_size=4) | anything)

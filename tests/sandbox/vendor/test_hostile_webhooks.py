@@ -69,7 +69,7 @@ def rude(connection, ended):
 
 @pytest.mark.parametrize("behave", [silent, dripping, flooding])
 def test_a_hostile_webhook_does_not_delay_messages(pushing, template_message, behave, monkeypatch):
-    monkeypatch.setattr(module, "LONGEST_ANSWER", 3600)
+    monkeypatch.setattr(module, "RESPONSE_TIMEOUT", 3600)
     with listening(behave) as url:
         sandbox, wire = pushing(webhook=url)
         for _ in range(30):
@@ -94,7 +94,7 @@ def test_a_hostile_webhook_does_not_delay_messages(pushing, template_message, be
 def test_a_push_with_a_missing_or_invalid_answer_is_given_up(
     pushing, behave, longest, trouble, monkeypatch, caplog
 ):
-    monkeypatch.setattr(module, "LONGEST_ANSWER", longest)
+    monkeypatch.setattr(module, "RESPONSE_TIMEOUT", longest)
     with listening(behave) as url:
         sandbox, wire = pushing(webhook=url)
         sandbox.reply(recipient=NUMBER, text="hello")
@@ -118,7 +118,7 @@ def wait_until_logged(words, caplog):
 
 
 def test_pushes_over_the_limit_are_dropped_and_counted(pushing, template_message, monkeypatch, caplog):
-    monkeypatch.setattr(module, "MOST_WAITING", 5)
+    monkeypatch.setattr(module, "MAX_WAITING", 5)
     with listening(silent) as url:
         _, wire = pushing(webhook=url)
         for _ in range(4):

@@ -157,7 +157,7 @@ def test_a_push_is_given_up_after_three_repeats(pushing, receiver, caplog):
 
 
 def test_the_log_shows_the_repeats_of_a_push(pushing, receiver, caplog, monkeypatch):
-    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.3)
+    monkeypatch.setattr(module, "LOG_INTERVAL", 0.3)
     sandbox, _ = pushing()
     receiver.answers = [500] * 8
     for _ in range(2):

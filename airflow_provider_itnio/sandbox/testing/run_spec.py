@@ -21,13 +21,13 @@ RETURNED = "return_value"
 class XComs(dict[tuple[str, str], Any]):
     """XComs of upstream tasks, by task id or by the pair of task id and key."""
 
-    def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
-        for name in given:
+    def __init__(self, arguments: Mapping[str | tuple[str, str], Any]) -> None:
+        for name in arguments:
             both = name if isinstance(name, tuple) else (name, RETURNED)
             if len(both) != 2 or not all(isinstance(one, str) for one in both):
                 raise ValueError(f"xcoms: by task id, or by task id and key, {name!r:.60} given")
         super().__init__(
-            {(name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()}
+            {(name, RETURNED) if isinstance(name, str) else name: value for name, value in arguments.items()}
         )
 
     def pull(self, task_id: str, key: str, upstream: Any) -> Any:
@@ -60,7 +60,7 @@ class RunGiven(Given):
 
 
 @dataclass
-class Trial:
+class RunSpec:
     """A task in a manual run, as the test describes it."""
 
     task: Any
@@ -78,9 +78,9 @@ class Trial:
 
 
 @contextmanager
-def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Iterator[Trial]:
+def run_spec(task: Any, arguments: Mapping[str, Any], start_date: datetime) -> Iterator[RunSpec]:
     """Read a test's description. The params of the DAG, which Airflow changes for a run, are restored."""
-    rest = dict(given)
+    rest = dict(arguments)
     run = read(RunGiven, {name: rest.pop(name) for name in RunGiven.model_fields if name in rest})
     logical_date = _logical_date(rest)
     dag = task.get_dag()
@@ -88,14 +88,14 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
         dag, task = DAG("adhoc", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)), copy.copy(task)
         dag.add_task(task)
     interval = _data_interval(dag, logical_date)
-    trial = Trial(
+    spec = RunSpec(
         task,
         dag,
         run_id=run.run_id or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=_plain(logical_date),
         data_interval=(
-            _plain(moment("data_interval_start", rest.pop("data_interval_start", interval[0]))),
-            _plain(moment("data_interval_end", rest.pop("data_interval_end", interval[1]))),
+            _plain(parse_time("data_interval_start", rest.pop("data_interval_start", interval[0]))),
+            _plain(parse_time("data_interval_end", rest.pop("data_interval_end", interval[1]))),
         ),
         conf=run.params or {},
         map_index=run.map_index,
@@ -107,7 +107,7 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
     params = [params.get_param(name) for params in (dag.params, task.params) if params for name in params]
     before = [(param, param.value) for param in params]
     try:
-        yield trial
+        yield spec
     finally:
         for param, value in before:
             param.value = value
@@ -130,11 +130,11 @@ def is_mapped(operator: Any) -> bool:
     return hasattr(operator, "_get_specified_expand_input")
 
 
-def check_map_index(trial: Trial, context: Mapping[str, Any]) -> int:
+def check_map_index(spec: RunSpec, context: Mapping[str, Any]) -> int:
     """Return the number of instances of a task, and check that ``map_index`` is one of them."""
-    inputs = [group._expand_input for group in trial.task.iter_mapped_task_groups()]
-    if is_mapped(trial.task):
-        inputs.append(trial.task._get_specified_expand_input())
+    inputs = [group._expand_input for group in spec.task.iter_mapped_task_groups()]
+    if is_mapped(spec.task):
+        inputs.append(spec.task._get_specified_expand_input())
     number = 1
     for one in inputs:
         if isinstance(one.value, Mapping):
@@ -143,30 +143,28 @@ def check_map_index(trial: Trial, context: Mapping[str, Any]) -> int:
             continue
         rows, is_list = _resolved(one.value, context), "a list of dicts for .expand_kwargs"
         number *= _length(None if isinstance(rows, Mapping) else rows, is_list, rows)
-        if trial.map_index in range(len(rows)) and not isinstance(
-            row := _resolved(rows[trial.map_index], context), Mapping
+        if spec.map_index in range(len(rows)) and not isinstance(
+            row := _resolved(rows[spec.map_index], context), Mapping
         ):
             raise ValueError(f"xcoms: {is_list}, {row!r:.60} given in it")
-    if inputs and not 0 <= trial.map_index < number:
-        raise IndexError(
-            f"map_index: the mapped task has {number} instances, from 0, {trial.map_index} given"
-        )
+    if inputs and not 0 <= spec.map_index < number:
+        raise IndexError(f"map_index: the mapped task has {number} instances, from 0, {spec.map_index} given")
     return number
 
 
-def _length(value: Any, wanted: str, given: Any = None) -> int:
+def _length(value: Any, wanted: str, container: Any = None) -> int:
     if isinstance(value, (Sequence, Mapping)) and not isinstance(value, (str, bytes)):
         return len(value)
-    raise ValueError(f"xcoms: {wanted}, {value if given is None else given!r:.60} given")
+    raise ValueError(f"xcoms: {wanted}, {value if container is None else container!r:.60} given")
 
 
 def _resolved(value: Any, context: Mapping[str, Any]) -> Any:
     return value.resolve(context) if hasattr(value, "resolve") else value
 
 
-def task_of_event(given: dict[str, Any]) -> Any:
+def task_of_event(arguments: dict[str, Any]) -> Any:
     """Return the task of an event; a new one if the test names none."""
-    task, dag = given.pop("task", None), given.pop("dag", None)
+    task, dag = arguments.pop("task", None), arguments.pop("dag", None)
     if task is not None and dag is not None:
         raise ValueError("task: not together with dag, a task has one of its own")
     if task is not None:
@@ -181,29 +179,29 @@ def task_of_event(given: dict[str, Any]) -> Any:
     return BaseOperator(task_id="a_task", dag=dag or DAG("a_dag", schedule=None))
 
 
-def moment(name: str, given: Any) -> Any:
+def parse_time(name: str, value: Any) -> Any:
     """Read a date or a time, also as text, and convert it to UTC, as Airflow's database does."""
-    if given is None:
+    if value is None:
         return None
-    if isinstance(given, date) and not isinstance(given, datetime):
-        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
-    read: object = None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    parsed: object = None
     with suppress(AttributeError, TypeError, ValueError):
-        read = pendulum.parse(given) if isinstance(given, str) else pendulum.instance(given)
-    if not isinstance(read, pendulum.DateTime):
-        raise ValueError(f"{name}: a date or a time, such as '2026-07-01T06:00:00Z', {given!r:.60} given")
-    return read.in_timezone("UTC")
+        parsed = pendulum.parse(value) if isinstance(value, str) else pendulum.instance(value)
+    if not isinstance(parsed, pendulum.DateTime):
+        raise ValueError(f"{name}: a date or a time, such as '2026-07-01T06:00:00Z', {value!r:.60} given")
+    return parsed.in_timezone("UTC")
 
 
-def _logical_date(given: dict[str, Any]) -> Any:
+def _logical_date(arguments: dict[str, Any]) -> Any:
     """Pop ``ds`` or ``logical_date`` from the arguments; the default is now."""
-    if "ds" not in given:
-        return moment("logical_date", given.pop("logical_date", pendulum.now("UTC")))
-    if "logical_date" in given:
+    if "ds" not in arguments:
+        return parse_time("logical_date", arguments.pop("logical_date", pendulum.now("UTC")))
+    if "logical_date" in arguments:
         raise ValueError("ds: not together with logical_date")
-    ds = given.pop("ds")
+    ds = arguments.pop("ds")
     try:
-        return moment("ds", date.fromisoformat(str(ds)))
+        return parse_time("ds", date.fromisoformat(str(ds)))
     except ValueError:
         raise ValueError(f"ds: a date such as '2026-07-01', {ds!r:.60} given") from None
 
