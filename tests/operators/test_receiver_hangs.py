@@ -80,7 +80,7 @@ def test_a_deferrable_sensor_ends_in_time():
 @for_each("left", [-5.0, 0.0, 2.0, 3600.0])
 def test_each_request_of_a_wait_ends_soon_after_the_wait(left):
     now = time.time()
-    status = StatusWait(["m1"], "sent", now + left, lambda: now).question()
+    status = StatusWait(["m1"], "sent", now + left, lambda: now).query()
     question = Question("q", "t", {"yes": "Yes"}, "49", now + left, begun_at=now + left)
     wait = AnswerWait(question, Secret("x"), lambda: now)
     for asked in (status, wait.incoming_query(), wait.status_query()):
