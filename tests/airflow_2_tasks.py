@@ -15,8 +15,8 @@ from airflow.models.taskinstance import set_current_context
 from airflow.models.xcom_arg import PlainXComArg
 
 from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
-from airflow_provider_itnio.sandbox.testing.run_spec import check_map_index, is_mapped, operator_of, trial_of
-from airflow_provider_itnio.sandbox.testing.sandbox import _alone
+from airflow_provider_itnio.sandbox.testing.run_spec import check_map_index, is_mapped, operator_of, run_spec
+from airflow_provider_itnio.sandbox.testing.sandbox import _run_exclusively
 
 
 def execute(
@@ -30,20 +30,20 @@ def execute(
     operator = operator_of(task)
     if is_mapped(operator):
         given = {"map_index": 0, **given}
-    return _alone(variables, lambda: _executed(operator, given | {"xcoms": xcoms or {}}))
+    return _run_exclusively(variables, lambda: _executed(operator, given | {"xcoms": xcoms or {}}))
 
 
 def _executed(operator: Any, given: Mapping[str, Any]) -> Any:
-    with trial_of(operator, given, datetime.now(UTC)) as trial:
-        pulled = trial.xcoms.pull
+    with run_spec(operator, given, datetime.now(UTC)) as spec:
+        pulled = spec.xcoms.pull
 
         def length(arg: Any, run_id: str, *, session: Any) -> int:
             return len(pulled(arg.operator.task_id, arg.key, arg.operator))
 
         with patch.object(PlainXComArg, "get_task_map_length", length):
-            ti, context = begin(trial)
-            check_map_index(trial, context)
-            context["task"] = ti.task = trial.task.prepare_for_execution()
+            ti, context = begin(spec)
+            check_map_index(spec, context)
+            context["task"] = ti.task = spec.task.prepare_for_execution()
             with set_current_context(context):
                 original = ti.render_templates(context)
                 ti.task.pre_execute(context)

@@ -15,7 +15,7 @@ AIRFLOW = "airflow.providers.common.compat"
 ANY_AIRFLOW = {
     "_compat.py",
     "policies.py",
-    *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial")),
+    *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "run_spec")),
 }
 # Imported when a callback runs, not by a DAG file (see tests/notifications/test_imports.py).
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "batch_counting", "guard", "recovery")}
