@@ -37,8 +37,8 @@ def measure() -> list[Figure]:
     """Broadcast in separate processes, with and without keeping the receipts."""
     airflow_of_its_own()
     with LocalServer() as server:
-        streaming = [_grown(server.url, count, "stream")[0] for count in (FEW, MANY)]
-        keeping = [_grown(server.url, count, "keep") for count in (FEW, MANY)]
+        streaming = [_memory_growth(server.url, count, "stream")[0] for count in (FEW, MANY)]
+        keeping = [_memory_growth(server.url, count, "keep") for count in (FEW, MANY)]
     return [
         _figure("memory, 100,000 recipients, peak", streaming[0], streaming[1], at_most=5.0),
         _figure("the same, every receipt kept", keeping[0][0], keeping[1][0], at_most=30.0),
@@ -46,7 +46,7 @@ def measure() -> list[Figure]:
     ]
 
 
-def _grown(url: str, count: int, mode: str) -> tuple[float, float]:
+def _memory_growth(url: str, count: int, mode: str) -> tuple[float, float]:
     """Return how much the peak grew while sending, and with the summary, in MiB."""
     sending, with_summary = in_new_process(_PROGRAM, url, str(count), mode)
     return sending, with_summary

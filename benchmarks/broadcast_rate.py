@@ -54,12 +54,12 @@ def _paced(url: str, per_second: int) -> list[Figure]:
     moments = arrivals_at(url)
     rate = (len(moments) - 1) / (moments[-1] - moments[0])
     most = most_in_a_second(moments)
-    asked = ("the pace asked for", f"{per_second:,}/s")
+    target_pace = ("the pace asked for", f"{per_second:,}/s")
     return [
         Figure(
             f"pace of {per_second:,}/s, reached",
             f"{rate:,.1f}/s",
-            *asked,
+            *target_pace,
             rate / per_second,
             "at least 0.98",
             rate / per_second >= 0.98,
@@ -67,7 +67,7 @@ def _paced(url: str, per_second: int) -> list[Figure]:
         Figure(
             f"pace of {per_second:,}/s, most in any second",
             f"{most:,}",
-            *asked,
+            *target_pace,
             most / per_second,
             "at most 1.02",
             most / per_second <= 1.02,

@@ -92,11 +92,11 @@ async def broadcast(
     from airflow_provider_itnio.broadcast.rendering import PersonalMessage
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
 
-    written = PersonalMessage({"text": PERSONAL}, SandboxedEnvironment(undefined=StrictUndefined), {}, {})
+    template = PersonalMessage({"text": PERSONAL}, SandboxedEnvironment(undefined=StrictUndefined), {}, {})
     same = message_from({"text": TEXT})
 
     def message_for(recipient: Recipient) -> Message:
-        return message_from(written.fields_for(recipient)) if personal else same
+        return message_from(template.fields_for(recipient)) if personal else same
 
     async with ItnioAsyncClient(Credentials(API_KEY, SECRET), ClientSettings(base_url=url)) as client:
         sent = Broadcast(

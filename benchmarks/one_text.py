@@ -67,8 +67,8 @@ def measure() -> list[Figure]:
 def _within(
     what: tuple[str, Sequence[float]], against: tuple[str, Sequence[float]], at_most: float
 ) -> Figure:
-    beside = figure(what, against, unit="µs")
-    return replace(beside, target=f"at most {at_most:.0f} µs", met=statistics.median(what[1]) <= at_most)
+    result = figure(what, against, unit="µs")
+    return replace(result, target=f"at most {at_most:.0f} µs", met=statistics.median(what[1]) <= at_most)
 
 
 if __name__ == "__main__":

@@ -67,11 +67,11 @@ async def _at_once(number: int) -> None:
     pass
 
 
-def _send_while(port: int, goes_on: Callable[[], bool]) -> list[float]:
+def _send_while(port: int, condition: Callable[[], bool]) -> list[float]:
     """Send messages one after the other while a condition is true, and return their durations in seconds."""
     waits = []
     deadline = time.monotonic() + LONGEST_WAIT
-    while goes_on() and time.monotonic() < deadline:
+    while condition() and time.monotonic() < deadline:
         start = time.perf_counter()
         asyncio.run(send_all(port, 1, 1, _at_once))
         waits.append(time.perf_counter() - start)

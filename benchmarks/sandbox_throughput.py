@@ -137,9 +137,9 @@ async def _measure(sandbox: Running, what: str) -> list[Figure]:
         await asyncio.sleep(max(0.0, start + number / RATE - time.monotonic()))
 
     answered = await send_all(sandbox.port, RATE * SECONDS, CONNECTIONS, at_the_rate)
-    took = time.monotonic() - start
-    share = (sandbox.cpu() - cpu) / took
-    await _until_told(page, len(answered))
+    duration = time.monotonic() - start
+    share = (sandbox.cpu() - cpu) / duration
+    await _wait_for_count(page, len(answered))
     kept = await asyncio.to_thread(_kept_ids, sandbox.port)
     lost = len(set(answered) - set(kept)) + len(set(answered) - set(page.ids))
 
@@ -150,11 +150,11 @@ async def _measure(sandbox: Running, what: str) -> list[Figure]:
     flood = await send_all(sandbox.port, FLOOD, AT_ONCE, at_once)
     ceiling = FLOOD / (time.monotonic() - start)
     each = (sandbox.cpu() - cpu) / FLOOD * 1e6
-    await _until_told(page, len(answered) + len(flood))
+    await _wait_for_count(page, len(answered) + len(flood))
     lost_in_flood = len(set(flood) - set(page.ids))
     following.cancel()
 
-    rate = len(answered) / took
+    rate = len(answered) / duration
     return [
         Figure(
             f"{what} at {rate:,.0f} messages/s with an inbox page open, share of one core",
@@ -179,7 +179,7 @@ async def _measure(sandbox: Running, what: str) -> list[Figure]:
     ]
 
 
-async def _until_told(page: Page, count: int) -> None:
+async def _wait_for_count(page: Page, count: int) -> None:
     deadline = time.monotonic() + LONGEST_WAIT
     while len(page.ids) < count and time.monotonic() < deadline:
         await asyncio.sleep(0.05)

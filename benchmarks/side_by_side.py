@@ -210,7 +210,7 @@ def table(figures: Sequence[Figure]) -> str:
                 line.cost,
                 line.against,
                 line.against_cost,
-                _ratio_in_words(line.ratio),
+                _describe_ratio(line.ratio),
                 line.target,
                 {True: "yes", False: "NO", None: ""}[line.met],
             )
@@ -218,15 +218,15 @@ def table(figures: Sequence[Figure]) -> str:
         ),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    written = [
+    lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     ]
-    written.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(written)
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
 
 
-def _ratio_in_words(ratio: float | None) -> str:
+def _describe_ratio(ratio: float | None) -> str:
     if ratio is None:
         return ""
     return f"{ratio:.3f}" if ratio < 0.1 else f"{ratio:.2f}"

@@ -38,15 +38,15 @@ def measure() -> list[Figure]:
     airflow_of_its_own()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     in_new_process(_VERSION)  # compile everything before the measurement
-    with_it, without = [], []
+    with_package, without_package = [], []
     for _ in range(ROUNDS):
-        with_it.append(in_new_process(_WITHOUT.format("") + _VERSION))
-        without.append(in_new_process(_WITHOUT.format("airflow-provider-itnio") + _VERSION))
-    loaded, hidden = (", ".join(runs[0]["loaded"]) or "none" for runs in (with_it, without))
+        with_package.append(in_new_process(_WITHOUT.format("") + _VERSION))
+        without_package.append(in_new_process(_WITHOUT.format("airflow-provider-itnio") + _VERSION))
+    loaded, hidden = (", ".join(runs[0]["loaded"]) or "none" for runs in (with_package, without_package))
     return [
         figure(
-            ("`airflow version` with the package", [run["cpu"] for run in with_it]),
-            ("without it", [run["cpu"] for run in without]),
+            ("`airflow version` with the package", [run["cpu"] for run in with_package]),
+            ("without it", [run["cpu"] for run in without_package]),
             unit="ms",
             at_most=1.02,
         ),

@@ -42,7 +42,7 @@ class AirflowApi:
 
     def get(self, path: str) -> Any:
         """Return the JSON at a path of the API."""
-        return self._ask(self._url, "GET", path, None)
+        return self._request(self._url, "GET", path, None)
 
     def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a writing request; repeat it if the database was locked, since it was rolled back then.
@@ -55,13 +55,13 @@ class AirflowApi:
             deadline = time.monotonic() + 60
             while True:
                 try:
-                    return self._ask(self._writing_url, method, path, body)
+                    return self._request(self._writing_url, method, path, body)
                 except HTTPError as error:
                     if "Database error" not in "".join(error.__notes__) or time.monotonic() > deadline:
                         raise
                 time.sleep(0.5)
 
-    def _ask(self, url: str, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    def _request(self, url: str, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         if url not in self._tokens:
             with urlopen(f"{url}/auth/token", timeout=60) as answer:
                 self._tokens[url] = json.load(answer)["access_token"]

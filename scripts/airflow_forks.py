@@ -26,13 +26,13 @@ class Handler(StreamRequestHandler):
         """Run it."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.wfile.write(b"%d\n" % os.getpid())
-        asked = json.loads(self.rfile.readline())
-        for number, path in enumerate(asked["output"], 1):
+        request = json.loads(self.rfile.readline())
+        for number, path in enumerate(request["output"], 1):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-        os.environ.update(asked["env"])
-        sys.argv = asked["arguments"]
+        os.environ.update(request["env"])
+        sys.argv = request["arguments"]
         try:
-            _run(asked["program"])
+            _run(request["program"])
             code: Any = 0
         except SystemExit as ended:
             code = ended.code or 0

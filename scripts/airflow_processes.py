@@ -44,7 +44,7 @@ class AirflowForks:
 
     def begin(self, *arguments: str) -> int:
         """Start a command of Airflow in the background, and return its process id."""
-        with self._ask(None, ("airflow", *arguments), (), {}) as asked, asked.makefile() as answer:
+        with self._request(None, ("airflow", *arguments), (), {}) as sock, sock.makefile() as answer:
             return int(answer.readline())
 
     def run(
@@ -59,26 +59,26 @@ class AirflowForks:
         with tempfile.TemporaryDirectory() as folder:
             output = [Path(folder, name) for name in ("stdout", "stderr")]
             argv = ("-c" if program else "airflow", *arguments)
-            with self._ask(program, argv, output, env or {}) as asked, asked.makefile() as answer:
+            with self._request(program, argv, output, env or {}) as sock, sock.makefile() as answer:
                 _, *codes = answer.read().splitlines()
             code = json.loads(codes[0]) if codes else 1
             texts = [file.read_text() for file in output]
         return subprocess.CompletedProcess(argv, code, *texts)
 
-    def _ask(
+    def _request(
         self, program: str | None, arguments: Sequence[str], output: Sequence[Path], env: Mapping[str, str]
     ) -> socket.socket:
         deadline = time.monotonic() + 300
         while True:
-            asked = socket.socket(socket.AF_UNIX)
+            sock = socket.socket(socket.AF_UNIX)
             try:
-                asked.connect(self._path)
+                sock.connect(self._path)
                 break
             except OSError:
-                asked.close()
+                sock.close()
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
             time.sleep(0.1)
         request = {"program": program, "arguments": arguments, "output": [*map(str, output)], "env": {**env}}
-        asked.sendall(json.dumps(request).encode() + b"\n")
-        return asked
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        return sock

@@ -30,16 +30,16 @@ from scripts.running_storage import RunningStorage
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
 RUN = "demo"
-ALIKE = 13
+COMPARED_LENGTH = 13
 """First characters by which texts count as similar."""
-SHOWN_OF_ALIKE = 5
+MAX_SIMILAR_SHOWN = 5
 ON_CALL = "+86 147-1800-4557"
 STORM = 50
 """Runs that fail at the same time, after the examples; the person on call gets fewer alerts."""
 ALERT_LIMIT = 20
 QUESTION = "what_now"
 """The WhatsApp template with the question."""
-TELLS_HELD = "example_whatsapp_held_alerts"
+HELD_ALERTS_DAG = "example_whatsapp_held_alerts"
 
 
 class Example(NamedTuple):
@@ -126,10 +126,10 @@ def main() -> int:
             wait_for_messages(sandbox, expected.total() - 1, seconds=60)
             for number in range(STORM):
                 airflow.wait_for("storm", f"storm_{number:02d}")
-            wait_until_told(airflow, sandbox, seconds=60)
-            airflow.trigger(TELLS_HELD, RUN)
-            if (state := airflow.wait_for(TELLS_HELD, RUN)) != "success":
-                faults.append(f"{TELLS_HELD} ended as {state}; see {_shown(log)}")
+            wait_for_held_alerts(airflow, sandbox, seconds=60)
+            airflow.trigger(HELD_ALERTS_DAG, RUN)
+            if (state := airflow.wait_for(HELD_ALERTS_DAG, RUN)) != "success":
+                faults.append(f"{HELD_ALERTS_DAG} ended as {state}; see {_shown(log)}")
             wait_for_messages(sandbox, expected.total(), seconds=30)
         # Two callbacks at the same moment may both count as the last: the limit may be exceeded, not missed.
         expected["text"] += max(0, len(alerts_of_storm(sandbox)) - STORM_ALERTS)
@@ -165,7 +165,7 @@ def alerts_of_storm(sandbox: Sandbox) -> list[str]:
     return [one.text for one in sandbox.sent_to(ON_CALL) if "Run: `storm_" in one.text]
 
 
-def wait_until_told(airflow: RunningAirflow, sandbox: Sandbox, seconds: float) -> None:
+def wait_for_held_alerts(airflow: RunningAirflow, sandbox: Sandbox, seconds: float) -> None:
     """Wait until each run of the storm was alerted or held back, or until the timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -183,8 +183,8 @@ def print_storm(sandbox: Sandbox) -> list[str]:
     last = [text for text in texts if "Further alerts are held back" in text]
     reports = [text for text in texts if text.startswith("📥")]
     print(f"\nOf {STORM} failed runs within a minute, {ON_CALL} gets {len(alerts)} alerts, the last with")
-    for title, found in (("", last), ("and this message on the others, from the task of a DAG:\n", reports)):
-        print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
+    for title, lines in (("", last), ("and this message on the others, from the task of a DAG:\n", reports)):
+        print(f"{title}    " + "\n    ".join("\n".join(lines).split("\n")))
     held = f"{STORM - len(alerts)} alerts were held back"
     is_reported = len(reports) == 1 and held in reports[0]
     return [] if last and is_reported else [f"storm: {held!r} is not reported exactly once"]
@@ -235,18 +235,18 @@ def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:
 def print_table(messages: Sequence[ReceivedMessage]) -> None:
     """Print type, recipient, id and first words of the messages; of similar ones only a few."""
     print(f"\n{'type':<12} {'recipient':<15} {'message id':<33} first words")
-    alike = Counter[str]()
+    similar = Counter[str]()
     for message in messages:
-        start = f"{message.type} {message.text[:ALIKE]}"
-        alike[start] += 1
-        if alike[start] > SHOWN_OF_ALIKE:
+        start = f"{message.type} {message.text[:COMPARED_LENGTH]}"
+        similar[start] += 1
+        if similar[start] > MAX_SIMILAR_SHOWN:
             continue
-        words = " ".join(message.text.split())
-        shown = words if len(words) <= 60 else f"{words[:59]}…"
+        text = " ".join(message.text.split())
+        shown = text if len(text) <= 60 else f"{text[:59]}…"
         print(f"{message.type:<12} {message.recipient:<15} {message.id:<33} {shown}")
-    for start, count in alike.items():
-        if count > SHOWN_OF_ALIKE:
-            print(f"... and {count - SHOWN_OF_ALIKE} more that begin with {start.partition(' ')[2]!r}")
+    for start, count in similar.items():
+        if count > MAX_SIMILAR_SHOWN:
+            print(f"... and {count - MAX_SIMILAR_SHOWN} more that begin with {start.partition(' ')[2]!r}")
 
 
 def write_inbox(url: str) -> None:
@@ -261,9 +261,9 @@ def draw_inbox(sandbox: Sandbox) -> str:
     picture.unlink(missing_ok=True)
     if not sandbox.messages:
         return "No picture: nothing arrived"
-    ((fullest, _),) = Counter(message.recipient for message in sandbox.messages).most_common(1)
+    ((busiest, _),) = Counter(message.recipient for message in sandbox.messages).most_common(1)
     try:
-        take_picture(f"{sandbox.url}/#{fullest}", picture)
+        take_picture(f"{sandbox.url}/#{busiest}", picture)
     except NoPictureError as reason:
         return f"No picture: {reason}"
     return f"A picture of it: {_shown(picture)}"

@@ -59,7 +59,7 @@ def play() -> int:
             )
             while airflow.is_running:
                 time.sleep(1)
-            print(f"Airflow has ended by itself. The end of its log:\n{_last_words(log)}", file=sys.stderr)
+            print(f"Airflow has ended by itself. The end of its log:\n{_log_tail(log)}", file=sys.stderr)
     return 1
 
 
@@ -71,7 +71,7 @@ def _stop(*_: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _last_words(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 

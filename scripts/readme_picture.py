@@ -91,9 +91,9 @@ class Sender:
         )
         return receipt.message_id
 
-    def reply(self, **given: str) -> None:
+    def reply(self, **fields: str) -> None:
         """Reply as a recipient."""
-        request = Request(f"{self._sandbox.url}/sandbox/replies", json.dumps(given).encode())
+        request = Request(f"{self._sandbox.url}/sandbox/replies", json.dumps(fields).encode())
         with urlopen(request):
             pass
 
@@ -139,13 +139,13 @@ def main() -> int:
                 f"{files}/chart.html", Path(folder) / "revenue.png", width=640, height=210, shown_when="i"
             )
             question = send_all(Sender(sandbox), files)
-            shown = f"{sandbox.url}/#{ON_CALL}/{question}"
-            take_picture(shown, PICTURE, width=1360, height=880, shown_when=".request-line")
+            url = f"{sandbox.url}/#{ON_CALL}/{question}"
+            take_picture(url, PICTURE, width=1360, height=880, shown_when=".request-line")
             with urlopen(f"{sandbox.url}/sandbox/failures") as answer:
                 failed = json.load(answer)["items"][0]["number"]
-            shown = f"{sandbox.url}/#{REFUSED}/{failed}"
+            url = f"{sandbox.url}/#{REFUSED}/{failed}"
             take_picture(
-                shown, DARK_PICTURE, width=1360, height=640, colours="dark", shown_when=".request-line"
+                url, DARK_PICTURE, width=1360, height=640, colours="dark", shown_when=".request-line"
             )
         except NoPictureError as reason:
             print(f"No picture: {reason}", file=sys.stderr)

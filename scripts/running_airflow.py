@@ -160,10 +160,10 @@ class RunningAirflow:
 
         assert self._forks is not None
         triggerer = psutil.Process(self._pids["triggerer"])
-        beside = triggerer.children(recursive=True)
+        children = triggerer.children(recursive=True)
         triggerer.terminate()
         _, alive = psutil.wait_procs([triggerer], timeout=30)
-        for process in (*alive, *(one for one in beside if one.is_running())):
+        for process in (*alive, *(one for one in children if one.is_running())):
             process.kill()
         self._pids["triggerer"] = self._forks.begin("triggerer")
 
