@@ -187,7 +187,7 @@ def change_state(change: Callable[[AlertState], Result], seconds: float | None =
 
     :param change: changes the state and returns a result.
     :param seconds: how long to wait for other processes; 3 by default.
-    :raises NotInTurnError: if they took longer.
+    :raises LockTimeoutError: if they took longer.
     :raises BaseException: if the Variable could not be read or written.
     """
     with state_lock(_LOCK_TIMEOUT if seconds is None else seconds) as has_lock:
