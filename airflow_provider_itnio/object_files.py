@@ -68,7 +68,7 @@ class MessageFiles:
 
     :param link_expires_in: how long a signed link can be fetched: a minute to 7 days, a timedelta or seconds.
     :param check_link: fetch the first bytes of plain links, and check them as objects are checked.
-    :param timeout: seconds that :meth:`completed` may take; ``None`` for no limit. If the file of one message
+    :param timeout: seconds that :meth:`complete` may take; ``None`` for no limit. If the file of one message
         can't be read in time, the files of the next messages are not tried.
     """
 
@@ -112,7 +112,7 @@ class MessageFiles:
     def prepare(self, message: Message) -> CompleteMessage | None:
         """Look up the storage of the message's file in Airflow.
 
-        :return: completes the message, and raises as :meth:`completed` does; ``None`` if it needs nothing.
+        :return: completes the message, and raises as :meth:`complete` does; ``None`` if it needs nothing.
         :raises ConfigurationError: if the storage's configuration is wrong.
         """
         from airflow_provider_itnio.api.models.media_in_message import media_in

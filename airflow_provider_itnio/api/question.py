@@ -295,7 +295,7 @@ def options_by_key(options: Any) -> Any:
     :raises InvalidParameterError: if two options have the same key.
     """
     is_list = isinstance(options, list | tuple)
-    are_pairs = is_list and all(isinstance(sent, list | tuple) and len(sent) == 2 for sent in options)
+    are_pairs = is_list and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in options)
     if not are_pairs and not isinstance(options, Mapping):
         return options
     by_key: dict[Any, Any] = {}
@@ -353,7 +353,7 @@ def _normalize(text: object, around: str = "P") -> str:
     Punctuation (P), and with ``PS`` also symbols (S), is removed at both ends, unless nothing else is left.
     """
     folded = unicodedata.normalize("NFKC", str(text)).casefold()
-    visible = "".join(sent for sent in folded if not _is_invisible(sent))
+    visible = "".join(character for character in folded if not _is_invisible(character))
     first, end = 0, len(visible)
     while first < end and unicodedata.category(visible[first])[0] in around:
         first += 1

@@ -147,8 +147,8 @@ def window_requests(phone: object, business_phone: str | None) -> list[Request[W
     :param business_phone: the number that messages come from, digits only; ``None`` for any.
     :raises InvalidMessageError: if ``phone`` is not a phone number.
     """
-    people = [{"phone": person} for person in spellings(normalize_phone(phone, "phone"))]
-    senders = [{"business_phone": person} for person in spellings(business_phone)] if business_phone else [{}]
+    people = [{"phone": number} for number in spellings(normalize_phone(phone, "phone"))]
+    senders = [{"business_phone": number} for number in spellings(business_phone)] if business_phone else [{}]
     # POST, since urllib3 and proxies log the URL of a request.
     return [
         _request("POST", "v1/window", to_json(person | sender), "a 24-hour window", _parse_window)

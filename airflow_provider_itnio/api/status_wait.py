@@ -86,7 +86,7 @@ class StatusWait:
     def result(self) -> dict[str, Any]:
         """Return the result of the wait, as plain JSON.
 
-        :return: ``statuses``, with ``one``, ``at``, ``failure`` and ``code`` by message id; and
+        :return: ``statuses``, with ``status``, ``at``, ``failure`` and ``code`` by message id; and
             ``problem``, the error of the last request to the receiver, or an empty text.
         """
         return {

@@ -33,7 +33,7 @@ class StatusWatch:
 
     :param client: the client for the receiver; the caller closes it.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param seconds: the timeout of each message, counted from the next :meth:`begin`.
+    :param seconds: the timeout of each message, counted from the next :meth:`start_timeout`.
     """
 
     def __init__(self, client: AsyncClient, until: str, seconds: float) -> None:
@@ -51,7 +51,7 @@ class StatusWatch:
         self._settled: set[int] = set()
         """Hashes of the ids of messages whose wait has ended."""
         self._deadlines: list[float] = []
-        """For each :meth:`begin`, the deadline of the messages that were added before it."""
+        """For each :meth:`start_timeout`, the deadline of the messages that were added before it."""
         self._deadline_indexes: dict[str, int] = {}
         """The index in ``_deadlines`` of a message, if it is not 0."""
         self._next_deadline = math.inf
@@ -124,7 +124,7 @@ class StatusWatch:
         return min(map(self._deadline_of, self._waiting), default=math.inf)
 
     async def _request_all(self, *, delay: float, expired: Collection[str] = ()) -> None:
-        """Ask about each message once, while :attr:`has_room`.
+        """Ask about each message once, while :attr:`has_capacity`.
 
         :param delay: seconds that the receiver may delay the last answer.
         :param expired: messages that timed out: they are settled, whatever the answer is.

@@ -27,8 +27,8 @@ class GracefulTimeout:
     """Replaces Airflow's handler of ``execution_timeout`` within a ``with`` block.
 
     Airflow raises ``AirflowTaskTimeout`` at any point of the task. If that is between the acceptance of a
-    message and its record, a retry sends the message again. In the block, a timeout only sets :attr:`is_over`
-    and calls :attr:`on_timeout`; only a call made through :meth:`call` is interrupted.
+    message and its record, a retry sends the message again. In the block, a timeout only sets
+    :attr:`has_timed_out` and calls :attr:`on_timeout`; only a call made through :meth:`call` is interrupted.
 
     Without an ``execution_timeout``, or outside of the main thread, it does nothing.
     """

@@ -273,8 +273,8 @@ def _status_requests(
     check_choice("until", until, REACHABLE)
     check_number("wait", wait, 0, MAX_WAIT, float)
     message_ids = [ids] if isinstance(ids, str) else list(ids)
-    for status in message_ids:
-        if not isinstance(status, str) or not status:
+    for message_id in message_ids:
+        if not isinstance(message_id, str) or not message_id:
             raise InvalidParameterError("ids: each must be the message_id of a receipt, as text")
     message_ids = list(dict.fromkeys(message_ids))
     for start in range(0, len(message_ids), MAX_IDS):

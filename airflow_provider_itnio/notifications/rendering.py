@@ -151,7 +151,7 @@ class AlertRenderer:
 
     :param notifier: the notifier; it is not changed.
     :param context: the callback's context.
-    :param facts: the result of :func:`gathered_facts`.
+    :param facts: the result of :func:`gather_facts`.
     """
 
     notifier: BaseNotifier

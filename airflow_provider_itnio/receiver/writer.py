@@ -74,7 +74,7 @@ class Writer:
     async def store(self, events: Sequence[Event]) -> None:
         """Store the events of a push; return after the commit.
 
-        :raises NotKeptError: if they were not stored: too many pushes wait, or the database failed.
+        :raises NotStoredError: if they were not stored: too many pushes wait, or the database failed.
         """
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
