@@ -9,6 +9,7 @@ import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from numbers import Real
 from typing import Any, Final, NoReturn, overload
 
 from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
@@ -191,13 +192,18 @@ def fetch_rows(hook: Any, sql: str, parameters: Any) -> Rows:
 def _plain_parameters(parameters: Any) -> Any:
     """Return parameters with plain Python numbers: SQLite's driver takes numpy's for bytes."""
     if isinstance(parameters, Mapping):
-        return {name: plain_scalar(value) for name, value in parameters.items()}
+        return {name: _plain_parameter(value) for name, value in parameters.items()}
     if isinstance(parameters, Sequence) and not isinstance(parameters, (str, bytes)):
         kind = tuple if isinstance(parameters, tuple) else list
-        return kind(map(plain_scalar, parameters))
+        return kind(map(_plain_parameter, parameters))
     if parameters is not None:
         raise InvalidMessageError(f"parameters: must be a list or a dict, {describe_value(parameters)} given")
     return None
+
+
+def _plain_parameter(value: Any) -> Any:
+    plain = plain_scalar(value)  # it keeps a float32
+    return float(plain) if isinstance(plain, Real) and not isinstance(plain, (int, float)) else plain
 
 
 def _cursor(connection: Any) -> Any:

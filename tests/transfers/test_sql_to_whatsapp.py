@@ -65,9 +65,9 @@ def test_sql_and_its_parameters_are_rendered(people, sandbox, native):
     assert texts(sandbox) == {"8614718004557": "Ana …57", "5511912345678": "Ana …78"}
 
 
-@for_each("parameters", [[np.int64(5), np.str_("Bo")], (np.int64(5), "Bo")])
+@for_each("parameters", [[np.int64(5), np.str_("Bo")], (np.float32(5), "Bo")])
 def test_numpy_numbers_are_accepted_as_parameters(parameters, people, sandbox):
-    """SQLite's driver binds numpy's int64 as bytes, which equal no number."""
+    """SQLite's driver binds numpy's int64 and float32 as bytes, which equal no number."""
     sql = "SELECT name FROM people WHERE orders > ? AND name <> ?"
     report(sql=sql, parameters=parameters, recipient=NUMBER, text="{{ rows[0].name }}").once()
     assert texts(sandbox) == {"8614718004557": "Ana"}
