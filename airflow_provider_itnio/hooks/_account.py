@@ -155,7 +155,9 @@ def account_of(
             "choose Itniotech WhatsApp as the connection's type"
         )
     if "://" in fields.schema.reveal():  # Airflow's Test makes a URI of the form, and reads it
-        raise ConfigurationError(f"{at}host: must begin with https://, without a quotation mark before it")
+        raise ConfigurationError(
+            f"{at}host: must begin with https://, without a quotation mark before it; leave schema empty"
+        )
     for secret in filter(None, (fields.login, fields.password, fields.receiver_token)):
         mask_secret(secret.reveal())  # Airflow masks passwords, but not the others
     for secret, name in ((fields.login, "login (the Api-Key)"), (fields.password, "password (the secret)")):

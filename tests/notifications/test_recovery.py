@@ -232,8 +232,7 @@ def test_with_an_unreadable_variable_previous_runs_are_still_looked_up(sandbox, 
     assert headlines(sandbox) == ["💚 *DAG recovered*"]
 
 
-def test_without_access_to_previous_runs_no_recovery_is_reported(tell, sandbox, variables, at, caplog):
-    with caplog.at_level("INFO"):
-        tell(RECOVERED, run("success", 0, start=at(0), logical_date=START))
+def test_without_access_to_previous_runs_no_recovery_is_reported(tell, sandbox, variables, at, logged):
+    tell(RECOVERED, run("success", 0, start=at(0), logical_date=START))
     assert sandbox.messages == []
-    assert "if this is a recovery, no alert is sent" in caplog.text
+    assert "if this is a recovery, no alert is sent" in logged()
