@@ -117,6 +117,16 @@ def failing_log():
 
 if version("apache-airflow").startswith("2."):
 
+    @pytest.fixture(autouse=True)
+    def unmask_afterwards():
+        """Airflow 2 would mask in all later tests what a test gives as a secret, even a single letter."""
+        from airflow.utils.log.secrets_masker import _secrets_masker
+
+        masker = _secrets_masker()
+        patterns, replacer = masker.patterns.copy(), masker.replacer
+        yield
+        masker.patterns, masker.replacer = patterns, replacer
+
     @pytest.fixture
     def itnio_sandbox(itnio_sandbox, monkeypatch):
         """The package's fixture, with a way to run tasks on Airflow 2 for the tests of operators."""
