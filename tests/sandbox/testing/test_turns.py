@@ -24,8 +24,11 @@ from tests.sandbox.testing.task_dags import NUMBER
 pytestmark = on_airflow_3
 
 
+TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
+
+
 def supervisor_comms():
-    return vars(import_module("airflow.sdk.execution_time.task_runner")).get("SUPERVISOR_COMMS")
+    return vars(import_module(TASK_RUNNER)).get("SUPERVISOR_COMMS")
 
 
 def test_a_task_that_starts_an_event_loop_runs_in_an_async_test(itnio_sandbox):
@@ -107,6 +110,8 @@ def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
 
 def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monkeypatch):
     monkeypatch.setattr(turns, "MAX_RUN_TIME", 0.2)
+    # A run that ends after its outer run restores the supervisor of the outer run; monkeypatch removes it.
+    monkeypatch.setattr(f"{TASK_RUNNER}.SUPERVISOR_COMMS", None, raising=False)
     ended, runs, threads = threading.Event(), threading.Event(), []
 
     def hang():
