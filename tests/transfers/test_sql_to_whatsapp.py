@@ -76,15 +76,10 @@ def test_numpy_numbers_are_accepted_as_parameters(parameters, people, sandbox):
 @for_each("parameters", ["5", {5}, np.array([5])])
 def test_parameters_from_upstream_must_be_a_list_or_a_dict(parameters, people, sandbox):
     run = report(sql=ALL, recipient=NUMBER, text="x")
-    made = run.make
-
-    def make():
-        operator = made()
-        operator.parameters = parameters
-        return operator
-
-    run.make = make
-    assert "parameters: must be a list or a dict" in str(fails_at_once(run))
+    context = run.begin()
+    run.operator.parameters = parameters
+    with pytest.raises(AirflowFailException, match="parameters: must be a list or a dict"):
+        run.operator.execute(context)
 
 
 def test_a_sql_file_is_read(people, sandbox, tmp_path):
